@@ -185,7 +185,7 @@ class Trial:
         self.case, self.lib = case, lib
         self.common = common  # A directory that the native and the guv trial share, for things costly to make.
         self.dir = tempfile.mkdtemp(prefix=f"wild-{case.name}-")
-        os.chmod(self.dir, 0o755)
+        os.chmod(self.dir, 0o1777)  # Some programs run as a user of their own and have their files and reports here.
         self.programs, self.seen, self.load = [], {}, 0
         self.until = time.monotonic() + case.seconds
 
