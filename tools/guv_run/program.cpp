@@ -55,11 +55,11 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 /// The loader of glibc, on every machine guv may be built for.
 bool is_glibc_loader(const std::string& path) { return base_name(path).starts_with("ld-linux"); }
 
-/// ld.so started as a program has no PT_INTERP and still honours LD_PRELOAD: guv-run /lib64/ld-linux-x86-64.so.2
-/// ./a.out
-bool is_loader_itself(const std::string& path) {
+/// Programs without PT_INTERP that LD_PRELOAD passes through all the same: ld.so (guv-run /lib64/ld-linux-x86-64.so.2
+/// ./a.out) and guv-run itself, which is static and hands its environment on.
+bool passes_preload_on(const std::string& path) {
   char* const real = realpath(path.c_str(), nullptr);
-  const bool yes = real != nullptr && is_glibc_loader(real);
+  const bool yes = real != nullptr && (is_glibc_loader(real) || base_name(real) == "guv-run");
   free(real);
   return yes;
 }
@@ -132,7 +132,7 @@ std::optional<Refusal> elf_out_of_reach(const std::string& path, const std::stri
     return out_of_reach(who + " is made for another machine or word size than libguv.so: use a native build of it");
   }
   if (!head.loader) {
-    if (is_loader_itself(path)) return std::nullopt;
+    if (passes_preload_on(path)) return std::nullopt;
     return out_of_reach(who + " is statically linked; LD_PRELOAD cannot reach it: link it dynamically");
   }
   if (!is_glibc_loader(*head.loader)) {
