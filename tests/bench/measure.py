@@ -44,8 +44,8 @@ def environment(preload=None):
 class Program:
     """A started program: lines of its output, its CPU time, its memory and its threads."""
 
-    def __init__(self, argv, *, cpu=None, preload=None, env=None, cwd=None):
-        self.name = os.path.basename(str(argv[0])) + (' under guv' if preload else '')
+    def __init__(self, argv, *, cpu=None, preload=None, env=None, cwd=None, name=None):
+        self.name = name or os.path.basename(str(argv[0])) + (' under guv' if preload else '')
         self.errors = tempfile.TemporaryFile()
         parent = os.getpid()
 
@@ -109,6 +109,11 @@ class Program:
         """What it wrote to stderr so far (the last 64 KiB)."""
         size = os.fstat(self.errors.fileno()).st_size
         return os.pread(self.errors.fileno(), 65536, max(0, size - 65536)).decode(errors='replace')
+
+    def all_complaints(self):
+        """Every line it wrote to stderr."""
+        with open(f'/proc/self/fd/{self.errors.fileno()}', errors='replace') as lines:
+            yield from lines
 
     def cpu_ns(self):
         """CPU time of the whole process, with the threads that ended, to the nanosecond: clock_getcpuclockid(3)."""
