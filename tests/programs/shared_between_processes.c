@@ -1,0 +1,78 @@
+// Mutex, condition, rwlock, barrier and semaphore in shared memory, between threads here and in a forked child.
+#include "check.h"
+#include <semaphore.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+static struct shared {
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
+  pthread_rwlock_t rwlock;
+  pthread_barrier_t barrier;
+  sem_t semaphore, done;
+  long counter;
+  int turn;
+} * shared;
+static int progress;
+
+static void* ticker(void* argument) {  // this process must not stand still while one of its threads waits
+  while (!__atomic_load_n((int*)argument, __ATOMIC_SEQ_CST)) {
+    progress++;
+    sched_yield();
+  }
+  return NULL;
+}
+static void* work(void* argument) {
+  int me = (int)(intptr_t)argument;
+  for (int i = 0; i < 100; i++) {
+    pthread_mutex_lock(&shared->mutex);
+    while (shared->turn != me) pthread_cond_wait(&shared->cond, &shared->mutex);
+    shared->counter++;
+    shared->turn = 1 - me;
+    pthread_cond_broadcast(&shared->cond);
+    pthread_mutex_unlock(&shared->mutex);
+    pthread_rwlock_wrlock(&shared->rwlock);
+    shared->counter++;
+    pthread_rwlock_unlock(&shared->rwlock);
+    if (i % 10 == 0) pthread_barrier_wait(&shared->barrier);
+    if (me) sem_post(&shared->semaphore);
+    else sem_wait(&shared->semaphore);
+  }
+  return NULL;
+}
+
+int main(void) {
+  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  pthread_mutexattr_t mutex;
+  pthread_mutexattr_init(&mutex);
+  SHOW_ERROR(pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED));
+  pthread_mutex_init(&shared->mutex, &mutex);
+  pthread_condattr_t cond;
+  pthread_condattr_init(&cond);
+  SHOW_ERROR(pthread_condattr_setpshared(&cond, PTHREAD_PROCESS_SHARED));
+  pthread_cond_init(&shared->cond, &cond);
+  pthread_rwlockattr_t rwlock;
+  pthread_rwlockattr_init(&rwlock);
+  SHOW_ERROR(pthread_rwlockattr_setpshared(&rwlock, PTHREAD_PROCESS_SHARED));
+  pthread_rwlock_init(&shared->rwlock, &rwlock);
+  pthread_barrierattr_t barrier;
+  pthread_barrierattr_init(&barrier);
+  SHOW_ERROR(pthread_barrierattr_setpshared(&barrier, PTHREAD_PROCESS_SHARED));
+  pthread_barrier_init(&shared->barrier, &barrier, 2);
+  SHOW(sem_init(&shared->semaphore, 1, 0));
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    join_thread(start_thread(work, (void*)1));
+    _exit(9);
+  }
+  int stop = 0, status;
+  pthread_t tick = start_thread(ticker, &stop), worker = start_thread(work, (void*)0);
+  join_thread(worker);
+  CHECK(waitpid(child, &status, 0) == child);
+  __atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+  join_thread(tick);
+  CHECK(progress > 0);
+  printf("counter near 400: %d, child's status %d\n", shared->counter > 300 && shared->counter <= 400, WEXITSTATUS(status));
+  return success();
+}
