@@ -8,6 +8,7 @@ every test that expects a preload proves that it took place (a failed LD_PRELOAD
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -632,6 +633,15 @@ class Options(Case):
         done = self.run_guv("--version")
         self.assertRegex(done.stdout, r"^guv-run \d+\.\d+\.\d+\n$")
         self.assertEqual(self.run_guv("--help", "--bogus").returncode, 0)
+
+    def test_help_and_manual_tell_the_same_options(self):
+        manual = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/man/guv-run.1")
+        if not os.path.exists(manual):
+            self.skipTest("no manual page here")
+        with open(manual) as file:
+            in_manual = re.findall(r"^\.It Fl -([a-z-]+)", file.read(), re.MULTILINE)
+        in_help = re.findall(r"^  --([a-z-]+)", self.run_guv("--help").stdout, re.MULTILINE)
+        self.assertEqual(sorted(in_manual), sorted(in_help))
 
     def test_bad_usage(self):
         self.assert_refused(self.run_guv(), 2, "no program given", "--help")
