@@ -16,17 +16,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <iostream>
 #include <netinet/in.h>
 #include <optional>
-#include <poll.h>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -329,8 +328,7 @@ int main(int argc, char** argv) {
   }
   std::uint64_t errors = opened.errors;
   if (options.hold) {
-    timespec pause{static_cast<time_t>(*options.hold), 0};
-    ::nanosleep(&pause, nullptr);
+    std::this_thread::sleep_for(duration<double>(*options.hold));
   } else {
     Result result = client.run(options.requests ? std::nullopt : std::optional(options.seconds.value_or(1)), options.requests);
     print(result);

@@ -33,6 +33,18 @@ def two_cpus():
     return cpus[0], cpus[-1] if len(cpus) < 2 else cpus[1]
 
 
+def busy_ns(cpus):
+    """How long these CPUs have been busy, with whatever, since the machine started (to 10 ms)."""
+    ticks = 0
+    with open('/proc/stat') as lines:
+        for line in lines:
+            name, *fields = line.split()
+            if name in {f'cpu{cpu}' for cpu in cpus}:
+                user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+                ticks += user + nice + system + irq + softirq + steal
+    return ticks * 1_000_000_000 // os.sysconf('SC_CLK_TCK')
+
+
 def environment(preload=None):
     env = dict(os.environ)
     if preload:
