@@ -1,11 +1,13 @@
 """curl, whose resolver looks each name up in a thread of its own."""
 
+import ctypes
 import os
+import signal
 import socket
 
 from case_python import serve_files
 from clients import make_files
-from harness import Skip, case, find
+from harness import PROGRAMS, PYTHON, Skip, case, find
 
 
 def name_of_ours():
@@ -25,7 +27,7 @@ def name_of_ours():
     raise Skip("no name but localhost in /etc/hosts belongs to this machine")
 
 
-@case("curl", "curl --parallel: 50 files by name, and a name that nobody has", needs=["curl"])
+@case("curl", "curl --parallel: 50 files by a name in /etc/hosts, and from localhost", needs=["curl"])
 def curl(trial):
     os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
@@ -42,6 +44,45 @@ def curl(trial):
         trial.see(f"complaints ({host})", program.errors())
         if host != "localhost":
             trial.finished(program)
-    program = trial.program([*command, f"http://no-such-host.invalid:{port}/"])
-    trial.see("exit status (no such host)", program.wait())
-    trial.see("complaint (no such host)", program.errors())
+
+
+def private_mounts():
+    """Whether we may give a program its own /etc/resolv.conf."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(ctypes.CDLL(None).unshare(0x00020000))  # CLONE_NEWNS
+    return os.waitpid(pid, 0)[1] == 0
+
+
+@case("curl-dns", "curl --parallel: 50 names looked up at once in a slow DNS, and one that nobody has", needs=["curl", "unshare"], threads=40)
+def curl_dns(trial):
+    if not private_mounts():
+        raise Skip("no private mounts here: curl cannot be given a DNS of its own")
+    os.mkdir(trial.path("www"))
+    files = make_files(trial.path("www"))
+    port = serve_files(trial, trial.helper, trial.path("www"))
+    nameserver = "127.77.0.1"
+    dns = trial.helper([PYTHON, os.path.join(PROGRAMS, "dns_server.py"), nameserver, "0.5"])
+    trial.until_true(lambda: "ready" in dns.output() or not dns.alive(), "the DNS does not start")
+    if not dns.alive():
+        raise Skip("no DNS on port 53: " + dns.errors().splitlines()[-1])
+    with open(trial.path("resolv.conf"), "w") as conf:
+        conf.write(f"nameserver {nameserver}\noptions timeout:10 attempts:2\n")
+    with open(trial.path("curl.conf"), "w") as conf:
+        for i in range(len(files)):
+            conf.write(f'url = "http://host{i}.wild.test:{port}/file{i}"\noutput = "{trial.path(f"got{i}")}"\n')
+    own_resolv_conf = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', trial.path("resolv.conf")]
+    command = [find("curl"), "--no-progress-meter", "--max-time", "40", "-4"]
+    program = trial.program([*command, "--parallel", "--parallel-immediate", "--parallel-max", "50", "-K", trial.path("curl.conf")],
+                            through=own_resolv_conf)
+    trial.expect("exit status", program.wait(), 0)
+    trial.expect("files", sum(open(trial.path(f"got{i}"), "rb").read() == files[i] for i in range(len(files))), len(files))
+    trial.see("complaints", program.errors())
+    trial.finished(program)
+    program = trial.program([*command, f"http://nobody.wild.test:{port}/"], through=own_resolv_conf)
+    trial.expect("exit status (nobody has the name)", program.wait(), 6)
+    trial.see("complaint (nobody has the name)", program.errors())
+    dns.stop(signal.SIGTERM)
+    # The lookups wait for each other's answers only where somebody blocked the thread they all share.
+    asked, together = map(int, dns.output().split()[1:3])
+    trial.expect("names asked for at once", (asked, together >= 40), (51, True))

@@ -3,10 +3,11 @@
 import os
 import pwd
 import re
+import signal
 import struct
 
 from clients import crowd
-from harness import Failure, Skip, case, find, free_port
+from harness import Failure, Skip, as_user, case, find, free_port
 
 
 def unprivileged(*names):
@@ -28,16 +29,16 @@ def postgres(trial):
     os.mkdir(data, 0o700)
     if user:
         os.chown(data, user, -1)
-    identity = {"user": user, "group": user, "extra_groups": []} if user else {}
     template = os.path.join(trial.common, "data")
     if not os.path.exists(template):
-        trial.run([programs + "/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], **identity)
+        trial.run([programs + "/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], **as_user(user))
         trial.run(["cp", "-a", data, template])
     else:
         trial.run(["cp", "-a", template + "/.", data])
     server = trial.helper([programs + "/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-c", "max_connections=200",
                            "-c", f"unix_socket_directories={data}", "-c", "fsync=off", "-c", "shared_buffers=32MB",
-                           "-c", "autovacuum=off", "-c", "max_wal_size=256MB"], user=user)
+                           "-c", "autovacuum=off", "-c", "max_wal_size=256MB"],
+                          user=user, goodbye=signal.SIGINT)  # Killed, it would leave its SysV segment to the machine.
     trial.until_listening(server, port)
     trial.until_true(lambda: "ready to accept connections" in server.errors(), "PostgreSQL does not get ready")
     return programs, port, data

@@ -51,7 +51,7 @@ def apache(trial):
         trial.load = max(tasks)
         trial.expect("worker processes", len(workers), 1)
         if trial.lib:
-            trial.in_process(workers[0])
+            trial.in_process(server, workers[0])
             trial.limit(server, max(tasks))
         else:
             trial.until_true(lambda: len(os.listdir(f"/proc/{workers[0]}/task")) >= 200, "natively fewer than 200 threads")

@@ -46,6 +46,11 @@ Case = collections.namedtuple("Case", "name summary needs threads seconds functi
 CASES = {}
 
 
+def as_user(user):
+    """The arguments for subprocess that run a program as this user id; none for ourselves."""
+    return {"user": user, "group": user, "extra_groups": []} if user else {}
+
+
 def find(*candidates):
     """Returns the first of these commands or files (globs allowed) that exists; skips the case when none does."""
     for candidate in candidates:
@@ -78,21 +83,23 @@ def default_signals():
 class Program:
     """A process in a session of its own, with its output kept in files and its kernel threads watched."""
 
-    def __init__(self, trial, argv, guv, env, cwd, user, stdin):
-        self.trial, self.argv, self.name = trial, argv, os.path.basename(argv[0])
+    def __init__(self, trial, argv, guv, env=None, user=None, through=(), goodbye=None):
+        self.trial, self.argv, self.name, self.goodbye = trial, argv, os.path.basename(argv[0]), goodbye
         number = len(trial.programs)
         self.out = os.path.join(trial.dir, f"{number}-{self.name}.out")
         self.err = os.path.join(trial.dir, f"{number}-{self.name}.err")
         self.report = os.path.join(trial.dir, f"{number}-{self.name}.report")
         self.guv = guv
         environment = {"PATH": PATH, "HOME": trial.dir, "TMPDIR": trial.dir, "LANG": "C.UTF-8", **(env or {})}
-        if guv:
-            environment.update(LD_PRELOAD=trial.lib, GUV_REPORT=self.report)
-        self.peak, self.mapped, self.cpu = 0, False, 0.0
+        preload = {"LD_PRELOAD": trial.lib, "GUV_REPORT": self.report} if guv else {}
+        if through:
+            argv = [*through, "env", *(f"{name}={value}" for name, value in preload.items()), *argv]
+        else:
+            environment.update(preload)
+        self.peak, self.mapped = 0, False
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.process = subprocess.Popen(
-                argv, stdin=stdin or subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd or trial.dir, env=environment,
-                start_new_session=True, preexec_fn=default_signals, **({"user": user, "group": user, "extra_groups": []} if user else {}))
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=trial.dir, env=environment,
+                                            start_new_session=True, preexec_fn=default_signals, **as_user(user))
         self.pid = self.process.pid
         self.watcher = threading.Thread(target=self.watch, daemon=True)
         self.watcher.start()
@@ -150,6 +157,12 @@ class Program:
         return status
 
     def kill(self):
+        if self.goodbye and self.process.poll() is None:
+            self.process.send_signal(self.goodbye)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
         if self.process.poll() is None:
             for pid in reversed(family(self.pid)):
                 try:
@@ -162,6 +175,9 @@ class Program:
         """What guv wrote about this program: one JSON object per line."""
         lines = [line for line in read(self.report).splitlines() if line.startswith("{")]
         return [json.loads(line) for line in lines]
+
+    def started(self, pid):
+        return any(event.get("event") == "start" and event.get("pid") == pid for event in self.events())
 
     def story(self):
         """What the program is doing, for the reader of a failure."""
@@ -200,17 +216,18 @@ class Trial:
     def path(self, *names):
         return os.path.join(self.dir, *names)
 
-    def program(self, argv, env=None, cwd=None, user=None, stdin=None):
-        """Starts the program that the case is about."""
-        program = Program(self, argv, self.lib is not None, env, cwd, user, stdin)
-        self.programs.append(program)
-        return program
+    def program(self, argv, **options):
+        """Starts the program that the case is about.
 
-    def helper(self, argv, env=None, cwd=None, user=None):
-        """Starts a program that is native in both trials."""
-        program = Program(self, argv, False, env, cwd, user, None)
-        self.programs.append(program)
-        return program
+        `env` is added to a small environment, `user` is who it runs as, and `through` is a command that ends by executing the
+        words behind it: it runs natively, and guv is preloaded behind it."""
+        self.programs.append(Program(self, argv, self.lib is not None, **options))
+        return self.programs[-1]
+
+    def helper(self, argv, **options):
+        """Starts a program that is native in both trials. `goodbye`: the signal to end it with, where SIGKILL leaves things behind."""
+        self.programs.append(Program(self, argv, False, **options))
+        return self.programs[-1]
 
     def run(self, argv, **options):
         """Runs a native tool to its end and returns what it printed; a status other than 0 fails the case."""
@@ -254,7 +271,7 @@ class Trial:
 
         self.until_true(listening, f"{program.name} does not listen on port {port}")
 
-    def full_load(self, program, descriptors=0, parent=None):
+    def full_load(self, program, descriptors=0):
         """To be called when the program is as busy as it gets: counts its kernel threads and proves that guv is in it.
 
         `descriptors`: how many it must have open, which says that it has accepted all connections."""
@@ -262,7 +279,7 @@ class Trial:
             self.until_true(lambda: program.descriptors() >= descriptors,
                             lambda: f"{program.name} holds {program.descriptors()} descriptors, and not {descriptors}")
         if self.lib:
-            self.in_process(program.pid)
+            self.in_process(program, program.pid)
             self.limit(program, program.tasks())
         else:
             # Threads start a moment after the connection was accepted.
@@ -270,9 +287,12 @@ class Trial:
                             lambda: f"natively {program.tasks()} kernel threads at full load, and not {self.case.threads}")
         self.load = max(self.load, program.tasks())
 
-    def in_process(self, pid):
+    def in_process(self, program, pid):
+        """Insists that guv runs in this process of the program."""
         if self.lib not in read(f"/proc/{pid}/maps"):
             raise Failure(f"{self.lib} is not mapped into process {pid}: guv was not there")
+        if not program.started(pid):
+            raise Failure(f"no start event of process {pid} in {program.name}'s report: guv is mapped, but its hub does not run")
 
     def limit(self, program, tasks):
         if tasks > GREEN_TASKS:
@@ -282,7 +302,7 @@ class Trial:
         """The same proof for a program that has ended: what was watched while it ran, and guv's own report."""
         if self.lib:
             self.limit(program, program.peak)
-            if not any(event.get("event") == "start" for event in program.events()):
+            if not program.started(program.pid):
                 raise Failure(f"no start event in {program.name}'s report: guv was "
                               + ("mapped but its hub never ran" if program.mapped else "not there"))
         elif program.peak < self.case.threads:
