@@ -145,7 +145,8 @@ class Demo:
         limit = raise_file_limit()
         if limit < wanted:
             try:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+                hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
                 return
             except (ValueError, OSError):
                 self.options.connections = limit - 200

@@ -21,10 +21,11 @@ class Failed(Exception):
 
 
 def raise_file_limit():
-    """Raises the soft limit of open files to the hard one, for us and what we start, and returns it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    """Raises the soft limit of open files, for us and what we start, as far as we need and may; returns it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = max(soft, min(hard, 65536)) if hard != resource.RLIM_INFINITY else max(soft, 65536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
 def two_cpus():
