@@ -182,6 +182,9 @@ class Demo:
                     self.explain(service, who, server, result['held'], service.errors())
                 held = server.status()
                 result['threads'] = held['threads']
+                if under_guv and held['threads'] > 16 + result['held'] // 10:
+                    self.note(f'{server.name}: its threads are still kernel threads')
+                    result['failed'] = True
                 result['pss'], result['tables'] = held['pss'], held['page_tables']
                 result['stacks'] = held['threads'] * KERNEL_STACK
                 result['memory'] = held['pss'] + held['page_tables'] + result['stacks']
