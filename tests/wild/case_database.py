@@ -113,7 +113,7 @@ class Mysql:
 
 
 @case("mariadb", "mariadbd, a thread per connection: 200 clients at once, then mysqlslap",
-      needs=["mariadbd", "mariadb-install-db", "mysqlslap"], threads=200, seconds=80)
+      needs=["mariadbd", "mariadb-install-db"], threads=200, seconds=80)
 def mariadb(trial):
     user, data, port = unprivileged("mysql"), trial.path("data"), free_port()
     template, run_as = os.path.join(trial.common, "data"), pwd.getpwuid(user or os.geteuid()).pw_name
@@ -157,7 +157,7 @@ def mariadb(trial):
         clients[0].answer()
         clients[1].ask("select get_lock('l', 0.05)")
         trial.see("a lock held by another", clients[1].answer())
-    slap = trial.run([find("mysqlslap"), "--no-defaults", "-h", "127.0.0.1", "-P", str(port), "-u", "root", "--concurrency=100",
+    slap = trial.run([find("mariadb-slap", "mysqlslap"), "--no-defaults", "-h", "127.0.0.1", "-P", str(port), "-u", "root", "--concurrency=100",
                       "--number-of-queries=2000", "--auto-generate-sql", "--auto-generate-sql-load-type=mixed", "--engine=innodb"])
     trial.see("mysqlslap's clients", "Number of clients running queries: 100" in slap)
     trial.expect("exit status on SIGTERM", server.stop(within=40), 0)

@@ -70,7 +70,7 @@ PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/loc
 
 
 def free_port():
-    """A TCP port that nobody uses on loopback. Outgoing connections never take it: those connect, they do not bind."""
+    """A TCP port that nobody uses on loopback now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
