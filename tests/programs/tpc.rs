@@ -56,7 +56,7 @@ struct Order {
 
 struct Shop {
     desk: Desk,
-    clerk: mpsc::Sender<Order>,
+    clerk: mpsc::SyncSender<Order>,
     lengths: RwLock<HashMap<usize, usize>>,
     ending: AtomicBool,
     address: SocketAddr,
@@ -159,7 +159,7 @@ fn main() {
     println!("warm-up {}", warm_up());
     let port = std::env::args().nth(1).expect("tpc PORT").parse().expect("a port");
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("bind");
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(2);
     let clerk = thread::Builder::new().name("clerk".into()).spawn(|| clerk(receiver)).unwrap();
     let shop = Arc::new(Shop {
         desk: Desk { free: Mutex::new(8), freed: Condvar::new() },
