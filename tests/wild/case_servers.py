@@ -186,4 +186,6 @@ def tinyproxy(trial):
         trial.see("files through CONNECT", 2 * len(clients))
         idle.send(lambda i: b"http://localhost:%d/file%d HTTP/1.0\r\n\r\n" % (origin, i % len(files)))
         trial.see("files through GET", idle.receive(lambda c: c.response(), lambda i: (200, files[i % len(files)])))
+    # A signal to the process goes to the initial thread when that does not block it, however many other threads there are.
+    # tinyproxy relies on it: its handler sets a flag, which the main thread sees when its poll is interrupted.
     trial.see("exit status on SIGTERM", server.stop())
