@@ -87,7 +87,8 @@ int main() {
   {
     std::atomic<int> turn = 0;
     all_at_once([&](int i) {
-      for (int now = turn; now != i; now = turn) turn.wait(now);
+      // The first to start is the last to go, so everybody waits.
+      for (int now = turn; now != many - 1 - i; now = turn) turn.wait(now);
       ++turn;
       turn.notify_all();
     });
