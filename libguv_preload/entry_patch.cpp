@@ -1,0 +1,137 @@
+#include "entry_patch.hpp"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.hpp"
+#include "base/sys.hpp"
+#include "table.hpp"
+
+namespace guv {
+
+namespace {
+
+constexpr size_t jump_size = 5, stub_size = 16, page = 4096;
+
+// Stubs lie within reach of a 32-bit jump from libc: jmp *[rip]; .quad wrapper.
+struct Stubs {
+  unsigned char* memory = nullptr;
+  size_t used = 0, size = 0;
+
+  bool reserve(uintptr_t near, size_t count) {
+    size = (count * stub_size + page - 1) & ~(page - 1);
+    constexpr uintptr_t step = uintptr_t{8} << 20;
+    for (uintptr_t hint = (near & ~(page - 1)) - (uintptr_t{64} << 20); near - hint < uintptr_t{1} << 31; hint -= step) {
+      void* place = mmap(reinterpret_cast<void*>(hint), size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+      if (place == MAP_FAILED) continue;
+      if (reinterpret_cast<uintptr_t>(place) != hint) {
+        munmap(place, size);
+        continue;
+      }
+      memory = static_cast<unsigned char*>(place);
+      return true;
+    }
+    return false;
+  }
+  unsigned char* add(void* target) {
+    unsigned char* stub = memory + used;
+    used += stub_size;
+    const unsigned char jump[6] = {0xff, 0x25, 0, 0, 0, 0};
+    memcpy(stub, jump, sizeof jump);
+    memcpy(stub + sizeof jump, &target, sizeof target);
+    return stub;
+  }
+  bool seal() { return mprotect(memory, size, PROT_READ | PROT_EXEC) == 0; }
+};
+
+struct Patch {
+  unsigned char* entry;
+  unsigned char code[jump_size];
+};
+
+/// The address of `name` in libc and the size of its code, or null. Private names need their version.
+unsigned char* find_in_libc(void* libc, const char* name, size_t* size) {
+  void* address = dlsym(libc, name);
+  if (!address) address = dlvsym(libc, name, "GLIBC_PRIVATE");
+  Dl_info info;
+  const ElfW(Sym)* symbol = nullptr;
+  if (!address || !dladdr1(address, &info, reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol)), RTLD_DL_SYMENT)) {
+    return nullptr;
+  }
+  if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC) return nullptr;
+  *size = symbol->st_size;
+  return static_cast<unsigned char*>(address);
+}
+
+// Writing by way of /proc/self/mem leaves the pages' protection alone, so nobody ever sees libc not executable.
+bool write_by_proc(std::span<const Patch> patches) {
+  const long fd = sys::call(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR | O_CLOEXEC);
+  if (sys::failed(fd)) return false;
+  bool written = true;
+  for (const Patch& patch : patches) {
+    const long result = sys::call(SYS_pwrite64, fd, patch.code, jump_size, reinterpret_cast<uintptr_t>(patch.entry));
+    written = result == static_cast<long>(jump_size);
+    if (!written) break;
+  }
+  sys::call(SYS_close, fd);
+  return written;
+}
+
+bool write_by_mprotect(std::span<const Patch> patches) {
+  for (const Patch& patch : patches) {
+    const auto address = reinterpret_cast<uintptr_t>(patch.entry);
+    auto* first = reinterpret_cast<void*>(address & ~(page - 1));
+    const size_t length = ((address + jump_size - 1) | (page - 1)) + 1 - (address & ~(page - 1));
+    if (mprotect(first, length, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) return false;
+    memcpy(patch.entry, patch.code, jump_size);
+    mprotect(first, length, PROT_READ | PROT_EXEC);
+  }
+  return true;
+}
+
+}  // namespace
+
+int patch_libc_entries() {
+#if !defined(__x86_64__)
+  return 0;
+#endif
+  void* libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_NOW);
+  if (!libc) return 0;
+  constexpr size_t most = 512;
+  static Patch patches[most];
+  size_t count = 0;
+  Stubs stubs;
+  const auto near = reinterpret_cast<uintptr_t>(dlsym(libc, "gnu_get_libc_version"));
+  if (!near || !stubs.reserve(near, most)) return 0;
+  for (const Symbol& symbol : symbols()) {
+    if (symbol.kind != Symbol::Kind::entry && symbol.kind != Symbol::Kind::inner) continue;
+    size_t size = 0;
+    unsigned char* entry = find_in_libc(libc, symbol.name, &size);
+    if (!entry || size < jump_size || count == most) continue;
+    bool known = false;
+    for (size_t i = 0; i < count; ++i) known |= patches[i].entry == entry;
+    if (known) continue;
+    const unsigned char* stub = stubs.add(symbol.wrapper);
+    const int64_t distance = stub - (entry + jump_size);
+    if (distance != static_cast<int32_t>(distance)) continue;
+    Patch& patch = patches[count++];
+    patch.entry = entry;
+    patch.code[0] = 0xe9;
+    const auto relative = static_cast<int32_t>(distance);
+    memcpy(patch.code + 1, &relative, sizeof relative);
+  }
+  const std::span<const Patch> all(patches, count);
+  if (!stubs.seal() || (!write_by_proc(all) && !write_by_mprotect(all))) {
+    say("libc's entries cannot be patched here (%s): calls made inside libc, such as fgets on a socket, will hold up all "
+        "green threads", strerror(errno));
+    return 0;
+  }
+  return static_cast<int>(count);
+}
+
+}  // namespace guv

@@ -1,0 +1,157 @@
+// The beginning and the end: the constructor, the start hook, fork, the report.
+#include "lifecycle.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/config.hpp"
+#include "base/log.hpp"
+#include "entry_patch.hpp"
+#include "hub/thread_body.hpp"
+#include "interpose.hpp"
+
+namespace guv {
+
+namespace {
+
+int patched_entries = 0;
+
+void write_report(const char* line, int length) {
+  const char* path = config().report;
+  if (!*path || length <= 0) return;
+  if (!strcmp(path, "-")) {
+    sys::call(SYS_write, 2, line, length);
+    return;
+  }
+  const long fd = sys::call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (sys::failed(fd)) return;
+  sys::call(SYS_write, fd, line, length);  // one write: lines of several processes do not mix
+  sys::call(SYS_close, fd);
+}
+
+void on_start() {
+  if (config().patch_libc) patched_entries = patch_libc_entries();
+  char line[512];
+  const int length =
+      snprintf(line, sizeof line, "{\"event\":\"start\",\"pid\":%ld,\"program\":\"%s\",\"patched_entries\":%d}\n",
+               sys::call(SYS_getpid), program_invocation_short_name, patched_entries);
+  write_report(line, length);
+}
+
+void in_forked_child() {
+  if (runtime_started()) runtime().after_fork();
+}
+
+// LD_PRELOAD is read by the loader alone: without it in the environment the programs we start run natively.
+void leave_children_alone() {
+  const char* list = getenv("LD_PRELOAD");
+  if (!list) return;
+  char kept[4096] = "";
+  size_t length = 0;
+  while (*list) {
+    const size_t item = strcspn(list, ": ");
+    const bool ours = item >= 9 && memcmp(list + item - 9, "libguv.so", 9) == 0;
+    if (item && !ours && length + item + 2 < sizeof kept) {
+      if (length) kept[length++] = ':';
+      memcpy(kept + length, list, item);
+      length += item;
+      kept[length] = '\0';
+    }
+    list += item;
+    list += strspn(list, ": ");
+  }
+  if (*kept) {
+    setenv("LD_PRELOAD", kept, 1);
+  } else {
+    unsetenv("LD_PRELOAD");
+  }
+}
+
+__attribute__((constructor)) void begin() {
+  resolve_real();
+  read_config();
+  if (!config().keep_in_children) leave_children_alone();
+  on_runtime_start = &on_start;
+  pthread_atfork(nullptr, nullptr, &in_forked_child);
+}
+
+__attribute__((destructor)) void end() { report_exit(); }
+
+// main runs inside a frame where pthread_exit ends, as a thread's function does; see pthread_exit(3).
+using Main = int (*)(int, char**, char**);
+
+struct MainCall {
+  Main main;
+  int argc;
+  char** argv;
+  char** environment;
+  int status;
+};
+
+Main program_main;
+
+int main_in_frame(int argc, char** argv, char** environment) {
+  MainCall call{program_main, argc, argv, environment, 0};
+  const bool returned = run_until_exit(
+      [](void* argument) {
+        auto* call = static_cast<MainCall*>(argument);
+        call->status = call->main(call->argc, call->argv, call->environment);
+      },
+      &call);
+  if (returned) return call.status;
+  keys::run_destructors();
+  if (!runtime_started()) {
+    // Kernel threads may go on without us: what libc does when this frame is not there.
+    if (__libc_single_threaded) return 0;
+    for (;;) sys::call(SYS_exit, 0);
+  }
+  GreenThread& me = runtime().main_thread();
+  Hub& hub = runtime().hub();
+  hub.main_has_exited();
+  if (hub.live() == 0) return 0;
+  me.state = State::finished;
+  me.finished.store(1, std::memory_order_seq_cst);
+  runtime().lot().unpark_all(&me.finished);
+  // The process lives on until its last thread ends it; this stack is not needed any more.
+  me.state = State::running;
+  for (;;) hub.park(Deadline::never());
+}
+
+}  // namespace
+
+void report_exit() {
+  static std::atomic<bool> done{false};
+  if (!*config().report || !runtime_started() || done.exchange(true)) return;
+  const HubCounts& counts = runtime().hub().counts();
+  char line[512];
+  const int length = snprintf(
+      line, sizeof line,
+      "{\"event\":\"exit\",\"pid\":%ld,\"program\":\"%s\",\"green_threads\":%llu,\"parks\":%llu,\"switches\":%llu,"
+      "\"polls\":%llu,\"kernel_threads\":%d,\"helpers_made\":%d,\"patched_entries\":%d}\n",
+      sys::call(SYS_getpid), program_invocation_short_name, static_cast<unsigned long long>(counts.threads),
+      static_cast<unsigned long long>(counts.parks), static_cast<unsigned long long>(counts.switches),
+      static_cast<unsigned long long>(counts.polls), 1 + runtime().offload().helpers(), runtime().offload().made(),
+      patched_entries);
+  write_report(line, length);
+}
+
+}  // namespace guv
+
+GUV_INTERPOSE_UNDECLARED(int, __libc_start_main,
+                         (guv::Main main, int argc, char** argv, void (*init)(), void (*fini)(), void (*rtld_fini)(),
+                          void* stack_end)) {
+  using Start = int (*)(guv::Main, int, char**, void (*)(), void (*)(), void (*)(), void*);
+  static Start real_start = guv::next_symbol<Start>("__libc_start_main");
+  guv::program_main = main;
+  return real_start(guv::main_in_frame, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+GUV_INTERPOSE(void, _exit, (int status)) {
+  guv::report_exit();
+  for (;;) guv::sys::call(SYS_exit_group, status);
+}
+GUV_ALSO(_Exit, _exit);

@@ -1,0 +1,126 @@
+// Condition variables live on the parking lot, for kernel threads too: a real pthread_cond_wait would release the mutex
+// inside libc, where no parked thread hears of it (docs/decisions). libc's own state is used for the clock alone.
+#include "interpose.hpp"
+
+extern "C" int guv_wrap_pthread_mutex_lock(pthread_mutex_t*);
+extern "C" int guv_wrap_pthread_mutex_unlock(pthread_mutex_t*);
+
+namespace guv {
+
+namespace {
+
+// glibc's __wrefs: bit 0 process-shared, bit 1 the monotonic clock.
+bool shared(const pthread_cond_t* cond) { return cond->__data.__wrefs & 1; }
+clockid_t clock_of(const pthread_cond_t* cond) { return cond->__data.__wrefs & 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME; }
+
+/// Takes the mutex back however the wait ends: POSIX wants it held in cancellation cleanup handlers too.
+class Released {
+ public:
+  explicit Released(pthread_mutex_t* mutex) : mutex_(mutex) {}
+  ~Released() {
+    if (!relocked_) guv_wrap_pthread_mutex_lock(mutex_);
+  }
+  int lock_again() {
+    relocked_ = true;
+    return guv_wrap_pthread_mutex_lock(mutex_);
+  }
+  Released(const Released&) = delete;
+  Released& operator=(const Released&) = delete;
+
+ private:
+  pthread_mutex_t* mutex_;
+  bool relocked_ = false;
+};
+
+/// Waits until it is taken from the queue by a signal; enqueued before the mutex is given up.
+class CondWait : public AddressWait {
+ public:
+  CondWait(pthread_cond_t* cond, Deadline until) : AddressWait(cond, EBUSY, until) { cancellation_point = true; }
+  Arm arm(GreenThread*) const { return Arm::look_again; }
+  void disarm() const {}
+};
+
+int wait(pthread_cond_t* cond, pthread_mutex_t* mutex, Deadline until) {
+  AddressWaiter waiter;
+  waiter.address = cond;
+  waiter.thread = self();
+  struct Queued {
+    AddressWaiter& waiter;
+    bool done = false;
+    bool leave() {
+      done = true;
+      return runtime().lot().dequeue(waiter);
+    }
+    ~Queued() {
+      // Cancelled. A signal that was meant for us goes to another.
+      if (!done && !leave()) runtime().lot().unpark_one(waiter.address);
+    }
+  };
+  if (GreenThread* me = self()) test_cancel(*me);
+  runtime().lot().enqueue(waiter);
+  Queued queued{waiter};
+  if (const int error = guv_wrap_pthread_mutex_unlock(mutex)) {
+    queued.leave();
+    return error;
+  }
+  Released released(mutex);
+  long result;
+  if (waiter.thread) {
+    // A handler runs in between and the wait goes on: pthread_cond_wait never returns EINTR.
+    do {
+      result = blocking(CondWait(cond, until),
+                        [&](Mode) -> long { return waiter.queued.load(std::memory_order_acquire) ? EBUSY : 0; });
+    } while (result == EINTR);
+  } else {
+    do {
+      result = ParkingLot::sleep(waiter, until);
+    } while (result == EINTR);
+  }
+  // Signalled at the last moment after all?
+  if (!queued.leave()) result = 0;
+  const int error = released.lock_again();
+  return error ? error : static_cast<int>(result);
+}
+
+int wait_until(pthread_cond_t* cond, pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
+  if (!valid(*until)) return EINVAL;
+  return wait(cond, mutex, Deadline::on(clock, *until));
+}
+
+}  // namespace
+
+}  // namespace guv
+
+using namespace guv;
+
+GUV_INTERPOSE(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t* mutex)) {
+  if (!runtime_started()) return real().pthread_cond_wait(cond, mutex);
+  if (shared(cond)) return offload([=] { return real().pthread_cond_wait(cond, mutex); });
+  return wait(cond, mutex, Deadline::never());
+}
+
+GUV_INTERPOSE(int, pthread_cond_timedwait, (pthread_cond_t * cond, pthread_mutex_t* mutex, const timespec* until)) {
+  if (!runtime_started()) return real().pthread_cond_timedwait(cond, mutex, until);
+  if (shared(cond)) return offload([=] { return real().pthread_cond_timedwait(cond, mutex, until); });
+  return wait_until(cond, mutex, clock_of(cond), until);
+}
+
+GUV_INTERPOSE(int, pthread_cond_clockwait,
+              (pthread_cond_t * cond, pthread_mutex_t* mutex, clockid_t clock, const timespec* until)) {
+  if (!runtime_started()) return real().pthread_cond_clockwait(cond, mutex, clock, until);
+  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
+  if (shared(cond)) return offload([=] { return real().pthread_cond_clockwait(cond, mutex, clock, until); });
+  return wait_until(cond, mutex, clock, until);
+}
+
+GUV_INTERPOSE(int, pthread_cond_signal, (pthread_cond_t * cond)) {
+  if (!runtime_started() || shared(cond)) return real().pthread_cond_signal(cond);
+  runtime().lot().unpark(cond, 1);
+  return 0;
+}
+
+GUV_INTERPOSE(int, pthread_cond_broadcast, (pthread_cond_t * cond)) {
+  if (!runtime_started() || shared(cond)) return real().pthread_cond_broadcast(cond);
+  runtime().lot().unpark_all(cond);
+  return 0;
+}

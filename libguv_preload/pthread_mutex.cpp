@@ -1,0 +1,62 @@
+// Mutexes: the state is the pthread_mutex_t's own, changed by libc's own trylock and unlock; only the waiting is guv's.
+#include "interpose.hpp"
+
+namespace guv {
+
+namespace {
+
+// glibc's <bits/struct_mutex.h>: kind holds type, robustness, protocol and sharing.
+constexpr int type_bits = 3, shared_bit = 128;
+
+bool shared(const pthread_mutex_t* mutex) { return mutex->__data.__kind & shared_bit; }
+
+/// trylock says EBUSY where lock says EDEADLK: an error-checking mutex that is the caller's already.
+bool would_deadlock(pthread_mutex_t* mutex) {
+  return (mutex->__data.__kind & type_bits) == PTHREAD_MUTEX_ERRORCHECK_NP && mutex->__data.__owner == gettid();
+}
+
+int lock(pthread_mutex_t* mutex, Deadline until) {
+  if (would_deadlock(mutex)) return EDEADLK;
+  AddressWait on(mutex, EBUSY, until);
+  return static_cast<int>(blocking(on, [=](Mode) -> long { return real().pthread_mutex_trylock(mutex); }));
+}
+
+__attribute__((noinline)) int lock_slowly(pthread_mutex_t* mutex) {
+  if (shared(mutex)) return offload([=] { return real().pthread_mutex_lock(mutex); });
+  return lock(mutex, Deadline::never());
+}
+
+}  // namespace
+
+}  // namespace guv
+
+using namespace guv;
+
+GUV_INTERPOSE(int, pthread_mutex_lock, (pthread_mutex_t * mutex)) {
+  if (!runtime_started()) [[unlikely]] return real().pthread_mutex_lock(mutex);
+  const int result = real().pthread_mutex_trylock(mutex);
+  return result == EBUSY ? lock_slowly(mutex) : result;
+}
+GUV_ALSO(__pthread_mutex_lock, pthread_mutex_lock);
+
+GUV_INTERPOSE(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, const timespec* until)) {
+  if (!runtime_started()) return real().pthread_mutex_clocklock(mutex, clock, until);
+  const int result = real().pthread_mutex_trylock(mutex);
+  if (result != EBUSY) return result;
+  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
+  if (shared(mutex)) return offload([=] { return real().pthread_mutex_clocklock(mutex, clock, until); });
+  if (would_deadlock(mutex)) return EDEADLK;
+  if (!valid(*until)) return EINVAL;
+  return lock(mutex, Deadline::on(clock, *until));
+}
+
+GUV_INTERPOSE(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const timespec* until)) {
+  return guv_wrap_pthread_mutex_clocklock(mutex, CLOCK_REALTIME, until);
+}
+
+GUV_INTERPOSE(int, pthread_mutex_unlock, (pthread_mutex_t * mutex)) {
+  const int result = real().pthread_mutex_unlock(mutex);
+  if (runtime_started()) [[likely]] runtime().lot().unpark(mutex, 1);
+  return result;
+}
+GUV_ALSO(__pthread_mutex_unlock, pthread_mutex_unlock);

@@ -1,0 +1,345 @@
+// Threads: creation, joining, identity, attributes. pthreads(7).
+#include <dlfcn.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <threads.h>
+#include <unistd.h>
+
+#include "base/config.hpp"
+#include "base/tcb.hpp"
+#include "hub/signals.hpp"
+#include "hub/thread_body.hpp"
+#include "interpose.hpp"
+
+namespace guv {
+
+namespace {
+
+// Threads that a library named in GUV_NATIVE_THREADS creates stay kernel threads.
+bool wants_native(const void* caller) {
+  const char* list = config().native_threads;
+  if (!*list) return false;
+  Dl_info info;
+  if (!dladdr(caller, &info) || !info.dli_fname) return false;
+  const char* slash = strrchr(info.dli_fname, '/');
+  const char* name = slash ? slash + 1 : info.dli_fname;
+  while (*list) {
+    const size_t length = strcspn(list, ",");
+    // "libfoo" and "libfoo.so" name every version of it.
+    if (length && strncmp(name, list, length) == 0 && (name[length] == '\0' || name[length] == '.')) return true;
+    list += length;
+    if (*list == ',') ++list;
+  }
+  return false;
+}
+
+size_t default_stack_size() {
+  if (config().stack_size) return config().stack_size;
+  pthread_attr_t attributes;
+  size_t size = size_t{8} << 20;
+  if (pthread_getattr_default_np(&attributes) == 0) {
+    pthread_attr_getstacksize(&attributes, &size);
+    pthread_attr_destroy(&attributes);
+  }
+  return size;
+}
+
+// pthread_create's rules for what pthread_attr_t says; an errno, or 0.
+int to_options(const pthread_attr_t* attributes, SpawnOptions& options) {
+  if (!attributes) {
+    options.stack_size = default_stack_size();
+    return 0;
+  }
+  int detach_state = PTHREAD_CREATE_JOINABLE;
+  pthread_attr_getdetachstate(attributes, &detach_state);
+  options.detached = detach_state == PTHREAD_CREATE_DETACHED;
+  void* low = nullptr;
+  size_t size = 0;
+  // Without a stack of its own the address reported is 0 - size (pthread_attr_getstack(3), glibc).
+  if (pthread_attr_getstack(attributes, &low, &size) == 0 && low &&
+      reinterpret_cast<uintptr_t>(low) + size != 0) {
+    options.user_stack = static_cast<char*>(low);
+    options.stack_size = size;
+    options.guard_size = 0;
+    return 0;
+  }
+  pthread_attr_getstacksize(attributes, &options.stack_size);
+  pthread_attr_getguardsize(attributes, &options.guard_size);
+  size_t library_default = 0;
+  pthread_attr_t fresh;
+  if (config().stack_size && pthread_attr_init(&fresh) == 0) {
+    // GUV_STACK_SIZE is a default: it gives way to what the program asks for.
+    pthread_attr_getstacksize(&fresh, &library_default);
+    pthread_attr_destroy(&fresh);
+    if (options.stack_size == library_default) options.stack_size = config().stack_size;
+  }
+  return 0;
+}
+
+struct C11Start {
+  thrd_start_t function;
+  void* argument;
+};
+
+int real_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
+  signals::MaskAsThread mask;
+  return real().pthread_create(thread, attributes, start, argument);
+}
+
+int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument,
+           const void* caller) {
+  const int saved_errno = errno;
+  if (!config().has(Family::thread) || wants_native(caller) || (!self() && runtime_started()) || !start_runtime() ||
+      !self()) {
+    return real_create(thread, attributes, start, argument);
+  }
+  SpawnOptions options;
+  if (const int error = to_options(attributes, options)) return error;
+  GreenThread* fresh = self()->hub->spawn(options, start, argument);
+  errno = saved_errno;
+  if (!fresh) return EAGAIN;
+  *thread = fresh->pthread();
+  return 0;
+}
+
+/// The rules of pthread_join(3) before there is anything to wait for; an errno, or 0.
+int may_join(GreenThread* me, GreenThread& target) {
+  if (target.join == GreenThread::Join::detached) return EINVAL;
+  if (me == &target || (me && target.joins == me)) return EDEADLK;
+  if (target.join == GreenThread::Join::joining) return EINVAL;
+  return 0;
+}
+
+int collect(GreenThread& target, void** result) {
+  if (result) *result = target.result;
+  target.joins = nullptr;
+  if (target.slot) target.hub->release(&target);
+  return 0;
+}
+
+/// While somebody joins it; undone when the join ends without the thread (time-out, cancellation).
+class Joining {
+ public:
+  Joining(GreenThread* me, GreenThread& target) : me_(me), target_(target) {
+    target_.join = GreenThread::Join::joining;
+    if (me_) me_->joins = &target_;
+  }
+  ~Joining() {
+    target_.join = GreenThread::Join::joinable;
+    if (me_) me_->joins = nullptr;
+  }
+  Joining(const Joining&) = delete;
+  Joining& operator=(const Joining&) = delete;
+
+ private:
+  GreenThread* me_;
+  GreenThread& target_;
+};
+
+int join(GreenThread& target, void** result, Deadline until) {
+  GreenThread* me = self();
+  if (const int error = may_join(me, target)) return error;
+  {
+    Joining joining(me, target);
+    AddressWait on(&target.finished, EBUSY, until);
+    on.cancellation_point = true;
+    const long waited = blocking(on, [&](Mode) -> long { return target.finished.load() ? 0 : EBUSY; });
+    if (waited) return static_cast<int>(waited);
+  }
+  return collect(target, result);
+}
+
+/// For calls in which libc hands the invented thread id of a green thread to the kernel: the hub's own id meanwhile.
+class KernelTid {
+ public:
+  explicit KernelTid(pthread_t thread) : thread_(green_thread_of(thread)) {
+    if (!thread_) return;
+    before_ = tcb::tid_of(thread_->handle);
+    tcb::set_tid(thread_->handle, static_cast<int>(sys::call(SYS_gettid)));
+  }
+  ~KernelTid() {
+    if (thread_) tcb::set_tid(thread_->handle, before_);
+  }
+  KernelTid(const KernelTid&) = delete;
+  KernelTid& operator=(const KernelTid&) = delete;
+
+ private:
+  GreenThread* thread_;
+  int before_ = 0;
+};
+
+/// A green thread other than the one the process began with.
+GreenThread* spawned(pthread_t thread) {
+  GreenThread* target = green_thread_of(thread);
+  return target && target->slot ? target : nullptr;
+}
+
+}  // namespace
+
+}  // namespace guv
+
+using namespace guv;
+
+GUV_INTERPOSE(int, pthread_create,
+              (pthread_t * thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument)) {
+  return create(thread, attributes, start, argument, __builtin_return_address(0));
+}
+
+GUV_INTERPOSE(int, pthread_join, (pthread_t thread, void** result)) {
+  if (GreenThread* target = green_thread_of(thread)) return join(*target, result, Deadline::never());
+  return offload([=] { return real().pthread_join(thread, result); });
+}
+
+GUV_INTERPOSE(int, pthread_tryjoin_np, (pthread_t thread, void** result)) {
+  GreenThread* target = green_thread_of(thread);
+  if (!target) return real().pthread_tryjoin_np(thread, result);
+  if (!target->finished.load()) return EBUSY;
+  const int error = may_join(self(), *target);
+  return error ? error : collect(*target, result);
+}
+
+GUV_INTERPOSE(int, pthread_timedjoin_np, (pthread_t thread, void** result, const timespec* until)) {
+  GreenThread* target = green_thread_of(thread);
+  if (!target) return offload([=] { return real().pthread_timedjoin_np(thread, result, until); });
+  if (until && !valid(*until)) return EINVAL;
+  return join(*target, result, until ? Deadline::on(CLOCK_REALTIME, *until) : Deadline::never());
+}
+
+GUV_INTERPOSE(int, pthread_clockjoin_np, (pthread_t thread, void** result, clockid_t clock, const timespec* until)) {
+  GreenThread* target = green_thread_of(thread);
+  if (!target) return offload([=] { return real().pthread_clockjoin_np(thread, result, clock, until); });
+  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
+  if (until && !valid(*until)) return EINVAL;
+  return join(*target, result, until ? Deadline::on(clock, *until) : Deadline::never());
+}
+
+GUV_INTERPOSE(int, pthread_detach, (pthread_t thread)) {
+  GreenThread* target = spawned(thread);
+  if (!target) return real().pthread_detach(thread);
+  if (target->join == GreenThread::Join::detached) return EINVAL;
+  if (target->join == GreenThread::Join::joining) return 0;  // glibc: the join goes on
+  target->join = GreenThread::Join::detached;
+  if (target->finished.load()) target->hub->release(target);
+  return 0;
+}
+
+GUV_INTERPOSE(void, pthread_exit, (void* result)) {
+  if (GreenThread* me = self()) {
+    me->by_pthread_exit = true;
+    me->result = result;
+  }
+  real().pthread_exit(result);
+  __builtin_unreachable();
+}
+
+GUV_INTERPOSE(int, pthread_cancel, (pthread_t thread)) {
+  GreenThread* target = green_thread_of(thread);
+  if (!target) return real().pthread_cancel(thread);
+  if (target->state == State::finished) return 0;
+  int error;
+  {
+    KernelTid tid(thread);
+    target->cancel_requested = true;
+    error = real().pthread_cancel(thread);
+  }
+  if (!error && target != self()) Hub::unpark(target);
+  return error;
+}
+
+GUV_INTERPOSE(int, sched_yield, ()) {
+  GreenThread* me = self();
+  if (!me) return static_cast<int>(sys::result(sys::call(SYS_sched_yield)));
+  me->hub->yield();
+  return 0;
+}
+GUV_ALSO(__sched_yield, sched_yield);
+GUV_ALSO(pthread_yield, sched_yield);
+
+GUV_INTERPOSE(void, thrd_yield, ()) { guv_wrap_sched_yield(); }
+
+GUV_INTERPOSE(pid_t, gettid, ()) {
+  GreenThread* me = self();
+  return me ? tcb::tid_of(me->handle) : static_cast<pid_t>(sys::call(SYS_gettid));
+}
+
+GUV_INTERPOSE(int, pthread_getattr_np, (pthread_t thread, pthread_attr_t* attributes)) {
+  GreenThread* target = spawned(thread);
+  if (!target) return real().pthread_getattr_np(thread, attributes);
+  if (const int error = pthread_attr_init(attributes)) return error;
+  pthread_attr_setstack(attributes, target->stack_low, target->stack_size);
+  pthread_attr_setguardsize(attributes, target->guard_size);
+  const bool detached = target->join == GreenThread::Join::detached;
+  pthread_attr_setdetachstate(attributes, detached ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE);
+  return 0;
+}
+
+GUV_INTERPOSE(int, pthread_setname_np, (pthread_t thread, const char* name)) {
+  GreenThread* target = spawned(thread);
+  if (!target) {
+    // The main thread's name is the process's.
+    const int error = real().pthread_setname_np(thread, name);
+    if (GreenThread* first = green_thread_of(thread); first && !error) strcpy(first->name, name);
+    return error;
+  }
+  if (strlen(name) >= sizeof target->name) return ERANGE;
+  strcpy(target->name, name);
+  return 0;
+}
+
+GUV_INTERPOSE(int, pthread_getname_np, (pthread_t thread, char* name, size_t size)) {
+  GreenThread* target = spawned(thread);
+  if (!target) return real().pthread_getname_np(thread, name, size);
+  if (size < sizeof target->name) return ERANGE;
+  if (*target->name) {
+    strcpy(name, target->name);
+    return 0;
+  }
+  return real().pthread_getname_np(runtime().main_thread().pthread(), name, size);
+}
+
+GUV_INTERPOSE(int, pthread_setaffinity_np, (pthread_t thread, size_t size, const cpu_set_t* set)) {
+  KernelTid tid(thread);
+  return real().pthread_setaffinity_np(thread, size, set);
+}
+
+GUV_INTERPOSE(int, pthread_getaffinity_np, (pthread_t thread, size_t size, cpu_set_t* set)) {
+  KernelTid tid(thread);
+  return real().pthread_getaffinity_np(thread, size, set);
+}
+
+GUV_INTERPOSE(int, pthread_getschedparam, (pthread_t thread, int* policy, sched_param* parameters)) {
+  KernelTid tid(thread);
+  return real().pthread_getschedparam(thread, policy, parameters);
+}
+
+GUV_INTERPOSE(int, pthread_setschedparam, (pthread_t thread, int policy, const sched_param* parameters)) {
+  KernelTid tid(thread);
+  return real().pthread_setschedparam(thread, policy, parameters);
+}
+
+GUV_INTERPOSE(int, pthread_setschedprio, (pthread_t thread, int priority)) {
+  KernelTid tid(thread);
+  return real().pthread_setschedprio(thread, priority);
+}
+
+GUV_INTERPOSE(int, pthread_getcpuclockid, (pthread_t thread, clockid_t* clock)) {
+  KernelTid tid(thread);
+  return real().pthread_getcpuclockid(thread, clock);
+}
+
+GUV_INTERPOSE(int, pthread_key_create, (pthread_key_t * key, void (*destructor)(void*))) {
+  const int error = real().pthread_key_create(key, destructor);
+  if (!error) keys::created(*key, destructor);
+  return error;
+}
+GUV_ALSO(__pthread_key_create, pthread_key_create);
+
+GUV_INTERPOSE(int, pthread_key_delete, (pthread_key_t key)) {
+  const int error = real().pthread_key_delete(key);
+  if (!error) keys::deleted(key);
+  return error;
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(GUV_UCONTEXT)
+#include <ucontext.h>
+#endif
+
+namespace guv {
+
+/// A suspended flow of control: where its registers are saved, and the thread pointer (FS base on x86-64) that goes
+/// with it. What is kept is what the ABI calls callee-saved, the floating-point control words included.
+struct Context {
+#if defined(GUV_UCONTEXT)
+  ucontext_t registers;
+#else
+  void* stack_pointer = nullptr;
+#endif
+  uintptr_t thread_pointer = 0;
+};
+
+/// Makes `context` start in `entry(argument)` on the stack that ends at `stack_top` when it is first switched to.
+void prepare_context(Context& context, void* stack_bottom, void* stack_top, void (*entry)(void*), void* argument);
+
+/// Saves the caller in `from` and goes on in `to`, on the same kernel thread. Returns when somebody switches back.
+/// The caller must not keep an address of thread-local data of another context across it (style.md, hazard 8).
+extern "C" void guv_switch_context(Context* from, const Context* to);
+
+/// Tells the switch whether the thread pointer can be written from user space (FSGSBASE); called once, at start.
+void choose_thread_pointer_switch();
+
+inline uintptr_t thread_pointer() { return reinterpret_cast<uintptr_t>(__builtin_thread_pointer()); }
+
+/// Changes the thread pointer alone; the caller must not touch thread-local data through cached addresses.
+void set_thread_pointer(uintptr_t value);
+
+}  // namespace guv

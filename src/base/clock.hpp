@@ -1,0 +1,73 @@
+#pragma once
+
+#include <time.h>
+
+#include <compare>
+#include <cstdint>
+
+namespace guv {
+
+constexpr int64_t nanoseconds_per_second = 1'000'000'000;
+
+/// The monotonic clock, in nanoseconds.
+inline int64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * nanoseconds_per_second + time.tv_nsec;
+}
+
+inline bool valid(const timespec& time) { return time.tv_nsec >= 0 && time.tv_nsec < nanoseconds_per_second; }
+
+/// A point in time on the monotonic clock; `never` by default. Additions saturate.
+class Deadline {
+ public:
+  constexpr Deadline() = default;
+  static constexpr Deadline never() { return {}; }
+  static constexpr Deadline at(int64_t nanoseconds) { return Deadline(nanoseconds); }
+  static Deadline in(int64_t nanoseconds) {
+    int64_t sum;
+    return __builtin_add_overflow(now(), nanoseconds, &sum) ? never() : Deadline(sum);
+  }
+  static Deadline in(const timespec& duration) { return in(saturated(duration)); }
+  static Deadline in_milliseconds(int milliseconds) {
+    return milliseconds < 0 ? never() : in(int64_t{milliseconds} * 1'000'000);
+  }
+  /// The moment at which `clock` will show `time`, as far as can be told now.
+  static Deadline on(clockid_t clock, const timespec& time) {
+    const int64_t wanted = saturated(time);
+    if (clock == CLOCK_MONOTONIC) return Deadline(wanted);
+    timespec current;
+    clock_gettime(clock, &current);
+    int64_t left;
+    if (__builtin_sub_overflow(wanted, saturated(current), &left)) left = wanted < 0 ? INT64_MIN / 2 : INT64_MAX / 2;
+    return in(left);
+  }
+
+  constexpr bool is_never() const { return nanoseconds_ == INT64_MAX; }
+  bool passed() const { return !is_never() && now() >= nanoseconds_; }
+  constexpr int64_t nanoseconds() const { return nanoseconds_; }
+  int64_t left() const {
+    const int64_t difference = nanoseconds_ - now();
+    return difference < 0 ? 0 : difference;
+  }
+  constexpr auto operator<=>(const Deadline&) const = default;
+
+ private:
+  constexpr explicit Deadline(int64_t nanoseconds) : nanoseconds_(nanoseconds) {}
+  static constexpr int64_t saturated(const timespec& time) {
+    int64_t total;
+    if (__builtin_mul_overflow(int64_t{time.tv_sec}, nanoseconds_per_second, &total) ||
+        __builtin_add_overflow(total, int64_t{time.tv_nsec}, &total)) {
+      return time.tv_sec < 0 ? INT64_MIN / 2 : INT64_MAX;
+    }
+    return total;
+  }
+
+  int64_t nanoseconds_ = INT64_MAX;
+};
+
+inline timespec to_timespec(int64_t nanoseconds) {
+  return {nanoseconds / nanoseconds_per_second, nanoseconds % nanoseconds_per_second};
+}
+
+}  // namespace guv

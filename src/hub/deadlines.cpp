@@ -1,0 +1,63 @@
+#include "hub/deadlines.hpp"
+
+namespace guv {
+
+void Deadlines::place(Timer& timer) {
+  int64_t when = tick_of(timer.deadline);
+  if (when < tick_) when = tick_;
+  constexpr int64_t horizon = (int64_t{1} << (level_bits * levels)) - 1;
+  if (when - tick_ > horizon) when = tick_ + horizon;  // looked at again when that time has come
+  // The level is that of the highest digit in which `when` differs from now: its slot is cascaded when that digit turns.
+  const uint64_t difference = static_cast<uint64_t>(when ^ tick_) | (slots - 1);
+  int level = (63 - __builtin_clzll(difference)) / level_bits;
+  if (level >= levels) level = levels - 1;
+  timer.level = static_cast<uint8_t>(level);
+  timer.slot = static_cast<uint8_t>(slot_of(when, level));
+  wheel_[level][timer.slot].push_back(&timer);
+  occupied_[level] |= uint64_t{1} << timer.slot;
+  ++count_;
+}
+
+void Deadlines::arm(Timer& timer, Deadline deadline) {
+  if (timer.armed()) disarm(timer);
+  timer.deadline = deadline;
+  if (!deadline.is_never()) place(timer);
+}
+
+void Deadlines::disarm(Timer& timer) {
+  if (!timer.armed()) return;
+  timer.unlink();
+  --count_;
+  if (wheel_[timer.level][timer.slot].empty()) occupied_[timer.level] &= ~(uint64_t{1} << timer.slot);
+}
+
+int64_t Deadlines::next_tick() const {
+  for (int level = 0; level < levels; ++level) {
+    const int shift = level_bits * level;
+    const int current = slot_of(tick_, level);
+    // At level 0 the current slot is still to come; above it, it has been cascaded already (or is, when tick_ is its
+    // very first tick).
+    const bool at_start = (tick_ & ((int64_t{1} << shift) - 1)) == 0;
+    const int first = level == 0 || at_start ? current : current + 1;
+    if (first >= slots) continue;
+    const uint64_t later = occupied_[level] >> first << first;
+    if (later) {
+      const int slot = __builtin_ctzll(later);
+      const int64_t base = tick_ >> (shift + level_bits) << (shift + level_bits);
+      return base + (int64_t{slot} << shift);
+    }
+  }
+  // Only slots of the top level that have wrapped around are left: look again when it turns.
+  constexpr int top = level_bits * levels;
+  return ((tick_ >> top) + 1) << top;
+}
+
+void Deadlines::abandon() {
+  count_ = 0;
+  for (int level = 0; level < levels; ++level) {
+    occupied_[level] = 0;
+    for (auto& slot : wheel_[level]) slot.abandon();
+  }
+}
+
+}  // namespace guv

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "arch/context.hpp"
+#include "base/clock.hpp"
+#include "base/stack.hpp"
+#include "hub/deadlines.hpp"
+#include "hub/green_thread.hpp"
+#include "hub/parking_lot.hpp"
+#include "hub/poller.hpp"
+
+struct uv_loop_s;
+
+namespace guv {
+
+/// How a new green thread shall be made; what pthread_attr_t says.
+struct SpawnOptions {
+  size_t stack_size = 0;
+  size_t guard_size = 4096;
+  char* user_stack = nullptr;  // lowest address of the program's own stack, of `stack_size` bytes
+  bool detached = false;
+};
+
+struct HubCounts {
+  uint64_t threads = 0, parks = 0, switches = 0, polls = 0;
+};
+
+/// One kernel thread that runs green threads, one at a time.
+///
+/// The contract of the scheduler:
+/// - A green thread runs until it parks, yields or ends; then the next in the ready queue is switched to directly. The
+///   loop, a context of its own with self() == nullptr, runs when nobody is ready, and at least every `slice` while
+///   somebody is: it takes in what other kernel threads have sent, fires deadlines and polls for I/O.
+/// - park() may return for no reason. Whoever parks has a condition and asks it again.
+/// - unpark() may be called from any kernel thread and from signal handlers. An unpark between the last look at the
+///   condition and the park is not lost: the park returns at once.
+/// - Everything here is done with signals held (Critical).
+class Hub {
+ public:
+  /// Makes the calling kernel thread a hub and its present flow of control green thread number 1, running.
+  /// False, with a reason, when that is impossible.
+  bool adopt_caller(GreenThread& main_thread, const char** why_not);
+
+  /// A new green thread at the end of the ready queue; null when stacks or memory have run out.
+  GreenThread* spawn(const SpawnOptions& options, void* (*start)(void*), void* argument);
+
+  /// Suspends the calling green thread until it is unparked or `until` passes (`timed_out` then says so).
+  void park(Deadline until);
+
+  /// Makes `thread` run again. If it is not parked, its next park returns at once.
+  static void unpark(GreenThread* thread);
+
+  /// Lets others run, and what is due on the loop; with nobody ready it gives the processor to other processes.
+  void yield();
+
+  /// Ends the calling green thread. Its joiners are woken once its stack is no longer in use.
+  [[noreturn]] void end_thread();
+
+  /// Returns the memory of a finished thread that has been joined.
+  void release(GreenThread* thread);
+
+  /// Suspends the calling thread and lets the loop call `go(argument)`, which may hand it to another kernel thread.
+  /// Returns there, or here (then in a critical section that the caller has to leave); see Offload.
+  void leave(void (*go)(void*), void* argument);
+
+  Poller& poller() { return poller_; }
+  const StackPool& stacks() const { return stacks_; }
+  const HubCounts& counts() const { return counts_; }
+  GreenThread* current() const { return current_; }
+  uint64_t live() const { return live_; }
+  void main_has_exited() { --live_; }
+
+  template <class Visit>
+  void for_each_thread(Visit visit) {
+    for (GreenThread* thread = threads_.front(); thread;) {
+      GreenThread* next = threads_.next(thread);
+      visit(*thread);
+      thread = next;
+    }
+  }
+
+  /// The libuv loop nested in this hub, made at first use: its backend is polled with everything else, and it is run
+  /// when it has something due. For handles of the program's own and of guv's API.
+  uv_loop_s* uv_loop();
+
+  /// In the child of fork: only the calling thread, `survivor`, is left.
+  void after_fork(GreenThread* survivor);
+
+  void enter_critical() { ++critical_; }
+  void leave_critical() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (--critical_ == 0 && signal_held_.load(std::memory_order_relaxed)) [[unlikely]] deliver_held_signal();
+  }
+  bool in_critical() const { return critical_ != 0; }
+
+  /// From guv's signal handler, in a critical section: keeps the signal (the kernel holds all others meanwhile).
+  void hold_signal(const siginfo_t& info);
+  /// Wakes the loop out of its sleep. From any kernel thread and from signal handlers.
+  void wake_loop();
+
+ private:
+  static constexpr int64_t slice = 100'000;  // ns between looks at the loop while threads are ready
+  static constexpr uint32_t turns_between_looks = 16;
+  static constexpr size_t loop_stack_size = 256 * 1024;
+
+  static void run_loop(void* hub);
+  static void run_thread(void* thread);
+  [[noreturn]] void loop();
+  void loop_once();
+  void switch_away(GreenThread* me);
+  bool loop_is_due();
+  void make_ready(GreenThread* thread);
+  void unpark_here(GreenThread* thread);
+  void unpark_from_elsewhere(GreenThread* thread);
+  void take_inbox();
+  void fire_deadlines();
+  void finish(GreenThread* thread);
+  void deliver_held_signal();
+  bool make_wake_fd();
+  bool nest_uv();
+  void run_uv();
+
+  // Hot.
+  GreenThread* current_ = nullptr;
+  List<GreenThread, ReadyLink> ready_;
+  uint32_t turns_ = 0;
+  int critical_ = 0;
+  int64_t last_look_ = 0;
+  std::atomic<bool> signal_held_{false};
+  Context loop_context_;
+
+  std::atomic<GreenThread*> inbox_{nullptr};
+  std::atomic<bool> asleep_{false};
+  int wake_fd_ = -1;
+
+  GreenThread* departed_ = nullptr;     // ended; the loop puts it away
+  void (*go_)(void*) = nullptr;         // to be called by the loop for a thread that has left
+  void* go_argument_ = nullptr;
+
+  siginfo_t held_info_;
+  uint64_t live_ = 0;                   // threads that have not ended, the main one included
+  uint64_t next_id_ = 1;
+  List<GreenThread, SiblingLink> threads_;
+  HubCounts counts_;
+  Deadlines deadlines_{now()};
+  StackPool stacks_;
+  Poller poller_;
+  uv_loop_s* uv_loop_ = nullptr;
+};
+
+}  // namespace guv

@@ -1,0 +1,142 @@
+#include "hub/offload.hpp"
+
+#include <linux/futex.h>
+#include <pthread.h>
+
+#include "base/log.hpp"
+#include "base/real.hpp"
+#include "base/sys.hpp"
+#include "base/tcb.hpp"
+#include "hub/hub.hpp"
+#include "hub/signals.hpp"
+
+namespace guv {
+
+// The thread leaves the hub in a context switch to the loop; only the loop, when the thread's registers are saved, may
+// hand it to a helper.
+void Offload::depart(Trip& trip) {
+  struct Handing {
+    Offload* offload;
+    Trip* trip;
+  } handing{this, &trip};
+  trip.thread->hub->leave(
+      [](void* argument) {
+        auto* handing = static_cast<Handing*>(argument);
+        handing->offload->enqueue(*handing->trip);
+      },
+      &handing);
+  // Here we are on a helper (or back on the hub, if there was none). Nested calls pass straight through.
+  per_thread.self = nullptr;
+  if (trip.helper) {
+    per_thread.hub = nullptr;
+  } else {
+    trip.thread->hub->leave_critical();
+  }
+}
+
+void Offload::come_back(Trip& trip) {
+  GreenThread* me = trip.thread;
+  if (trip.helper) {
+    // The helper unparks the thread once its registers are saved.
+    guv_switch_context(&me->context, trip.helper);
+    per_thread.hub = me->hub;
+    me->hub->leave_critical();
+  }
+  per_thread.self = me;
+}
+
+bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
+  trip.job = job;
+  trip.argument = argument;
+  enqueue(trip);
+  return helpers_.load() > 0;
+}
+
+void Offload::enqueue(Trip& trip) {
+  lock_.lock();
+  queue_.push_back(&trip);
+  const bool enough = idle_ >= ++waiting_;
+  lock_.unlock();
+  if (!enough && helpers_.load() < most && !add_helper() && helpers_.load() == 0) {
+    // No kernel thread to be had at all: the call is made on the hub, and blocks it.
+    GUV_SAY_ONCE("no kernel thread to be had for a blocking call: it holds up all green threads (raise the pids limit)");
+    lock_.lock();
+    trip.unlink();
+    --waiting_;
+    lock_.unlock();
+    if (trip.job) return;
+    trip.thread->state = State::parked;
+    Hub::unpark(trip.thread);
+    return;
+  }
+  work_.fetch_add(1, std::memory_order_release);
+  sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, 1);
+}
+
+bool Offload::add_helper() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, stack_size + tcb::static_size());
+  // A helper must not take the program's signals, not even for its first instruction.
+  const uint64_t before = signals::block_all();
+  pthread_t thread;
+  const int error = real().pthread_create(&thread, &attributes, &helper_main, this);
+  signals::set_kernel_mask(before);
+  pthread_attr_destroy(&attributes);
+  if (error) return false;
+  ++made_;
+  helpers_.fetch_add(1);
+  return true;
+}
+
+void* Offload::helper_main(void* offload) {
+  real().pthread_setname_np(pthread_self(), "guv-helper");
+  static_cast<Offload*>(offload)->serve();
+  return nullptr;
+}
+
+void Offload::serve() {
+  Context here;
+  here.thread_pointer = thread_pointer();
+  for (;;) {
+    const uint32_t seen = work_.load(std::memory_order_acquire);
+    lock_.lock();
+    Trip* trip = queue_.pop_front();
+    if (trip) {
+      --waiting_;
+    } else {
+      ++idle_;
+    }
+    lock_.unlock();
+    if (!trip) {
+      const timespec patience = to_timespec(idle_time);
+      const long result = sys::call(SYS_futex, &work_, FUTEX_WAIT_PRIVATE, seen, &patience);
+      lock_.lock();
+      --idle_;
+      const bool leave = result == -ETIMEDOUT && queue_.empty();
+      lock_.unlock();
+      if (leave) break;
+      continue;
+    }
+    if (trip->job) {
+      trip->job(trip->argument);
+      continue;
+    }
+    trip->helper = &here;
+    GreenThread* thread = trip->thread;
+    guv_switch_context(&here, &thread->context);
+    thread->returned.store(true, std::memory_order_release);
+    Hub::unpark(thread);
+  }
+  helpers_.fetch_sub(1);
+}
+
+void Offload::after_fork() {
+  lock_.reset();
+  queue_.abandon();
+  idle_ = waiting_ = 0;
+  helpers_.store(0);
+}
+
+}  // namespace guv

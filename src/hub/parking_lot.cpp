@@ -1,0 +1,135 @@
+#include "hub/parking_lot.hpp"
+
+#include <linux/futex.h>
+
+#include <new>
+
+#include "base/sys.hpp"
+#include "hub/hub.hpp"
+
+namespace guv {
+
+void ParkingLot::enqueue(AddressWaiter& waiter, bool first_in_line) {
+  Critical critical;
+  Bucket& bucket = bucket_of(waiter.address);
+  SpinGuard guard(bucket.lock);
+  bucket.count.fetch_add(1, std::memory_order_seq_cst);
+  waiter.signalled.store(0, std::memory_order_relaxed);
+  waiter.queued.store(true, std::memory_order_relaxed);
+  if (first_in_line) {
+    bucket.waiters.push_front(&waiter);
+  } else {
+    bucket.waiters.push_back(&waiter);
+  }
+}
+
+bool ParkingLot::dequeue(AddressWaiter& waiter) {
+  Critical critical;
+  // A requeue may move the waiter to another bucket while we wait for this one's lock.
+  for (;;) {
+    const void* address = waiter.address;
+    Bucket& bucket = bucket_of(address);
+    SpinGuard guard(bucket.lock);
+    if (!waiter.queued.load(std::memory_order_relaxed)) return false;
+    if (waiter.address != address) continue;
+    waiter.unlink();
+    waiter.queued.store(false, std::memory_order_relaxed);
+    bucket.count.fetch_sub(1, std::memory_order_relaxed);
+    return true;
+  }
+}
+
+void ParkingLot::wake(Bucket& bucket, AddressWaiter& waiter) {
+  waiter.unlink();
+  bucket.count.fetch_sub(1, std::memory_order_relaxed);
+  GreenThread* thread = waiter.thread;
+  if (thread) {
+    waiter.queued.store(false, std::memory_order_release);
+    Hub::unpark(thread);
+  } else {
+    // Under the lock: the waiter takes it too before it leaves, so its memory is still there.
+    waiter.signalled.store(1, std::memory_order_release);
+    sys::call(SYS_futex, &waiter.signalled, FUTEX_WAKE_PRIVATE, 1);
+    waiter.queued.store(false, std::memory_order_release);
+  }
+}
+
+size_t ParkingLot::unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags) {
+  Critical critical;
+  SpinGuard guard(bucket.lock);
+  size_t woken = 0;
+  for (AddressWaiter* waiter = bucket.waiters.front(); waiter && woken < limit;) {
+    AddressWaiter* next = bucket.waiters.next(waiter);
+    if (waiter->address == address && (waiter->tag & tags)) {
+      wake(bucket, *waiter);
+      ++woken;
+    }
+    waiter = next;
+  }
+  return woken;
+}
+
+size_t ParkingLot::requeue(const void* from, const void* to, size_t wake_limit, size_t move_limit) {
+  Critical critical;
+  Bucket& source = bucket_of(from);
+  Bucket& target = bucket_of(to);
+  Bucket* first = &source < &target ? &source : &target;
+  Bucket* second = &source < &target ? &target : &source;
+  SpinGuard guard(first->lock);
+  if (second != first) second->lock.lock();
+  size_t done = 0, moved = 0;
+  for (AddressWaiter* waiter = source.waiters.front(); waiter && (done < wake_limit || moved < move_limit);) {
+    AddressWaiter* next = source.waiters.next(waiter);
+    if (waiter->address == from) {
+      if (done < wake_limit) {
+        wake(source, *waiter);
+        ++done;
+      } else if (source.waiters.back() == waiter && &source == &target) {
+        waiter->address = to;
+        ++moved;
+      } else {
+        waiter->unlink();
+        source.count.fetch_sub(1, std::memory_order_relaxed);
+        waiter->address = to;
+        target.count.fetch_add(1, std::memory_order_seq_cst);
+        target.waiters.push_back(waiter);
+        ++moved;
+      }
+    }
+    waiter = next;
+  }
+  if (second != first) second->lock.unlock();
+  return done + moved;
+}
+
+bool ParkingLot::anybody(const void* address, uint32_t tags) {
+  Bucket& bucket = bucket_of(address);
+  if (bucket.count.load(std::memory_order_seq_cst) == 0) return false;
+  Critical critical;
+  SpinGuard guard(bucket.lock);
+  for (AddressWaiter* waiter = bucket.waiters.front(); waiter; waiter = bucket.waiters.next(waiter)) {
+    if (waiter->address == address && (waiter->tag & tags)) return true;
+  }
+  return false;
+}
+
+int ParkingLot::sleep(AddressWaiter& waiter, Deadline until) {
+  while (waiter.signalled.load(std::memory_order_acquire) == 0) {
+    const timespec absolute = to_timespec(until.is_never() ? 0 : until.nanoseconds() > 0 ? until.nanoseconds() : 0);
+    const long result = sys::call(SYS_futex, &waiter.signalled, FUTEX_WAIT_BITSET_PRIVATE, 0,
+                                  until.is_never() ? nullptr : &absolute, nullptr, FUTEX_BITSET_MATCH_ANY);
+    if (result == -ETIMEDOUT || result == -EINTR) return static_cast<int>(-result);
+  }
+  return 0;
+}
+
+void ParkingLot::after_fork() {
+  for (Bucket& bucket : buckets_) {
+    bucket.lock.reset();
+    if (bucket.count.load(std::memory_order_relaxed) == 0) continue;
+    bucket.count.store(0, std::memory_order_relaxed);
+    bucket.waiters.abandon();
+  }
+}
+
+}  // namespace guv

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.hpp"
+#include "base/list.hpp"
+#include "hub/green_thread.hpp"
+
+namespace guv {
+
+/// What is known about descriptor numbers: only when one began to mean something else. A registration made under an
+/// older generation is void. Bumped from any kernel thread.
+namespace fd_table {
+
+/// The number was just handed out by the kernel: nothing registered for it before counts any more.
+void born(int fd);
+/// The number is about to be closed or replaced.
+void gone(int fd);
+uint32_t generation(int fd);
+/// Whether its birth was seen. Otherwise libc may have closed and opened it out of our sight.
+inline bool seen(uint32_t generation) { return generation & 1; }
+
+}  // namespace fd_table
+
+enum Direction : uint8_t { reading = 0, writing = 1 };
+
+/// A green thread that waits for a descriptor; lives on its stack.
+struct FdWaiter : ListNode {
+  GreenThread* thread = nullptr;
+  int fd = -1;
+  Direction direction = reading;
+  bool consumes = true;  // it will take what made the descriptor ready: wake one such after another, but all others
+  bool woken = false;    // by an event
+  bool closed = false;   // the descriptor was closed meanwhile
+};
+
+/// The edge-triggered epoll that a hub sleeps in. Descriptors are registered once, and stay so while they live.
+/// Used by the hub's kernel thread only.
+class Poller {
+ public:
+  Poller();
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  /// Makes sure that an event of the descriptor will reach `waiter`; 0, or an errno (EPERM: never blocks, EBADF).
+  /// What is ready already is reported once more if the registration is new.
+  int watch(FdWaiter& waiter);
+  void unwatch(FdWaiter& waiter);
+
+  /// Wakes the next consumer behind one that was woken and has taken its share.
+  void pass_on(const FdWaiter& waiter);
+
+  /// Wakes all who wait for `fd` with `closed` set. Called before the number is given up.
+  void closing(int fd);
+
+  /// Registers a descriptor of guv's own; `callback(argument)` runs on the loop when it is readable.
+  bool watch_own(int fd, void (*callback)(void*), void* argument);
+
+  /// Waits for events until `until` and wakes those concerned.
+  void wait(Deadline until);
+
+  int descriptor() const { return epoll_fd_; }
+
+  /// After fork: the epoll is shared with the parent and must be left alone; makes a new one in its place.
+  void after_fork();
+
+ private:
+  struct Watched {
+    uint32_t generation = 0;   // that of the registration
+    uint32_t events = 0;       // registered for; 0: not registered
+    List<FdWaiter> waiters[2];
+  };
+  struct OwnWatch {
+    int fd;
+    void (*callback)(void*);
+    void* argument;
+  };
+  static constexpr int chunk_bits = 9, chunk_size = 1 << chunk_bits, max_chunks = 1 << 12;
+  static constexpr int max_own = 8;
+
+  Watched* watched(int fd);
+  Watched* find(int fd) const;
+  int register_fd(Watched& entry, int fd, uint32_t events, uint32_t generation);
+  void dispatch(Watched& entry, Direction direction);
+  void create();
+
+  int epoll_fd_ = -1;
+  bool has_pwait2_ = true;
+  int own_count_ = 0;
+  OwnWatch own_[max_own];
+  Watched* chunks_[max_chunks] = {};
+};
+
+/// Descriptors that belong to guv: high numbers, close-on-exec, hidden from the program's close, dup2 and closefrom.
+namespace private_fd {
+
+/// Moves `fd` out of the program's sight; returns the new number (or `fd` itself if that was not possible).
+int hide(int fd);
+void forget(int fd);
+bool owns(int fd);
+/// The lowest one in [first, last], or -1.
+int lowest_in(unsigned first, unsigned last);
+
+}  // namespace private_fd
+
+}  // namespace guv

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "base/config.hpp"
+#include "hub/parking_lot.hpp"
+#include "wait/blocking.hpp"
+
+namespace guv {
+
+/// Waits at an address for the state there to change; whoever changes it unparks (see ParkingLot). `busy` is the
+/// attempt's result that means "wait". Serves kernel threads too.
+class AddressWait {
+ public:
+  static constexpr bool for_kernel_threads = true;
+
+  AddressWait(const void* address, long busy, Deadline until = Deadline::never(), uint32_t tag = ~0u)
+      : busy_(busy), until_(until) {
+    waiter_.address = address;
+    waiter_.tag = tag;
+  }
+
+  bool would_block(long result) const { return result == busy_; }
+  Deadline deadline() const { return until_; }
+  long give_up(int reason) const { return reason; }
+  Arm arm(GreenThread* me) {
+    waiter_.thread = me;
+    // Who has waited already and was overtaken goes first.
+    runtime().lot().enqueue(waiter_, armed_before_);
+    armed_before_ = true;
+    return Arm::look_again;
+  }
+  void disarm() { woken_ = !runtime().lot().dequeue(waiter_); }
+  bool closed() const { return false; }
+  void succeeded() {}
+  void abandoned() {
+    if (woken_) runtime().lot().unpark_one(waiter_.address);
+  }
+  AddressWaiter& waiter() { return waiter_; }
+
+  bool restarts = true;
+  bool cancellation_point = false;
+
+ protected:
+  AddressWaiter waiter_;
+  long busy_;
+  Deadline until_;
+  bool armed_before_ = false;
+  bool woken_ = false;
+};
+
+}  // namespace guv

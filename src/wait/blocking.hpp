@@ -1,0 +1,156 @@
+#pragma once
+
+#include <pthread.h>
+#include <sys/single_threaded.h>
+
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/real.hpp"
+#include "base/sys.hpp"
+#include "hub/signals.hpp"
+#include "runtime.hpp"
+
+/// The one idea of guv: try without blocking; would it block? then park until something changed; try again.
+///
+/// What can be waited on is a small value, `On`:
+///   bool would_block(long result)     does this result mean "wait"? (asked once more after every attempt)
+///   Deadline deadline()               asked only when there is need to wait
+///   long give_up(int reason)          the call's result when it ends with ETIMEDOUT, EINTR or EBADF
+///   Arm arm(GreenThread* me)          says where to wake us; from here on no change is missed
+///   void disarm()                     takes that back
+///   void succeeded()                  after a wait: lets the next waiter have what is left
+///   void abandoned()                  the wait ends unused: a wake-up that was meant for us goes to another
+///   bool restarts                     whether SA_RESTART resumes the call (signal(7))
+///   bool cancellation_point           whether pthread_cancel ends it (pthreads(7))
+///   static constexpr bool for_kernel_threads   whether kernel threads wait in the same place
+namespace guv {
+
+/// How to make an attempt: without blocking, or as the program wrote it, because the caller is no green thread.
+enum class Mode : bool { native, attempt };
+constexpr int only_if(Mode mode, int flag) { return mode == Mode::attempt ? flag : 0; }
+
+enum class Arm : uint8_t {
+  park,        // armed: nothing is missed from the moment of the last attempt
+  look_again,  // armed now: what changed before this went unseen
+  offload,     // nothing to wait for: the call must be made on a helper thread
+};
+
+/// On while armed; disarms however the scope ends (cancellation unwinds through here).
+template <class On>
+class Armed {
+ public:
+  Armed(On& on, GreenThread* me) : on_(on), how_(on.arm(me)) {}
+  ~Armed() { on_.disarm(); }
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+  Arm how() const { return how_; }
+
+ private:
+  On& on_;
+  Arm how_;
+};
+
+inline void test_cancel(GreenThread& me) {
+  if (me.cancel_requested) [[unlikely]] pthread_testcancel();
+}
+
+template <class On, class Attempt>
+__attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& attempt, long result) {
+  const Deadline until = on.deadline();
+  for (;;) {
+    if (until.passed()) return on.give_up(ETIMEDOUT);
+    {
+      Armed armed(on, &me);
+      if (armed.how() == Arm::offload) return runtime().offload().run([&] { return attempt(Mode::native); });
+      if (armed.how() == Arm::look_again) {
+        result = attempt(Mode::attempt);
+        if (!on.would_block(result)) return result;
+      }
+      if (!signals::deliverable(me) && !(on.cancellation_point && me.cancel_requested)) me.hub->park(until);
+    }
+    signals::Ran ran;
+    if (signals::deliverable(me)) [[unlikely]] ran = signals::run_pending(me);
+    if (on.cancellation_point && me.cancel_requested) [[unlikely]] {
+      on.abandoned();
+      pthread_testcancel();
+    }
+    if (on.closed()) return on.give_up(EBADF);
+    result = attempt(Mode::attempt);
+    if (!on.would_block(result)) {
+      on.succeeded();
+      return result;
+    }
+    if (ran.any && !(ran.restart && on.restarts)) return on.give_up(EINTR);
+  }
+}
+
+template <class On, class Attempt>
+__attribute__((noinline)) long wait_on_kernel_thread(On& on, Attempt& attempt, long result) {
+  const Deadline until = on.deadline();
+  for (;;) {
+    int reason = 0;
+    {
+      Armed armed(on, nullptr);
+      result = attempt(Mode::attempt);
+      if (!on.would_block(result)) return result;
+      reason = ParkingLot::sleep(on.waiter(), until);
+    }
+    result = attempt(Mode::attempt);
+    if (!on.would_block(result)) return result;
+    if (reason) return on.give_up(reason);
+  }
+}
+
+/// A blocking system call made as such, on a thread that is no green one. There it must end by pthread_cancel, as in
+/// libc's own wrapper: asynchronous cancellation while it lasts.
+template <class Call>
+long native_call(Call call) {
+  if (__libc_single_threaded || per_thread.hub || !real_resolved) return call();
+  int type;
+  real().pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+  const long result = call();
+  real().pthread_setcanceltype(type, nullptr);
+  return result;
+}
+
+/// Result of `attempt`, as -errno or a value (or, for pthread functions, whatever `on` understands).
+template <class On, class Attempt>
+inline long blocking(On&& on, Attempt attempt) {
+  GreenThread* me = self();
+  if (!me) [[unlikely]] {
+    if constexpr (std::remove_reference_t<On>::for_kernel_threads) {
+      if (!runtime_started()) return attempt(Mode::native);
+      const long result = attempt(Mode::attempt);
+      return on.would_block(result) ? wait_on_kernel_thread(on, attempt, result) : result;
+    } else {
+      return native_call([&] { return attempt(Mode::native); });
+    }
+  }
+  if (on.cancellation_point) test_cancel(*me);
+  const long result = attempt(Mode::attempt);
+  if (!on.would_block(result)) [[likely]] return result;
+  return wait_green(*me, on, attempt, result);
+}
+
+/// As `blocking`, for a write that must move all of `total`: `attempt(mode, done)` moves some. What was moved before an
+/// error, a signal or a time-out is the result (write(2)).
+template <class On, class Attempt>
+inline long blocking_all(On&& on, size_t total, Attempt attempt) {
+  size_t done = 0;
+  for (;;) {
+    const long result = blocking(on, [&](Mode mode) { return attempt(mode, done); });
+    if (sys::failed(result)) return done ? static_cast<long>(done) : result;
+    done += static_cast<size_t>(result);
+    if (done >= total || result == 0 || !self()) return static_cast<long>(done);
+  }
+}
+
+/// Calls `call()` (which blocks) on a helper thread, while the green thread is away from the hub.
+template <class Call>
+inline auto offload(Call call) {
+  if (!self()) return call();
+  return runtime().offload().run(std::move(call));
+}
+
+}  // namespace guv

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "base/config.hpp"
+#include "base/sys.hpp"
+#include "hub/hub.hpp"
+#include "wait/blocking.hpp"
+
+namespace guv {
+
+/// Waits for a descriptor, unless the program asked not to wait: by O_NONBLOCK or by MSG_DONTWAIT.
+class FdWait {
+ public:
+  static constexpr bool for_kernel_threads = false;
+  enum class Timeout : uint8_t { none, receive, send };  // whose socket option limits the wait
+
+  FdWait(int fd, Direction direction, int flags, Timeout timeout, Family family)
+      : dont_wait_(flags & MSG_DONTWAIT), timeout_(timeout), family_(family) {
+    waiter_.fd = fd;
+    waiter_.direction = direction;
+  }
+
+  bool would_block(long result) {
+    if (result != -EAGAIN) [[likely]] return false;
+    if (dont_wait_) return false;
+    if (known_blocking_) return true;
+    // The flag lives in the kernel, with the description; it is asked for only here.
+    const long flags = sys::call(SYS_fcntl, waiter_.fd, F_GETFL);
+    if (sys::failed(flags) || (flags & O_NONBLOCK)) return false;
+    known_blocking_ = true;
+    return true;
+  }
+
+  Deadline deadline() {
+    if (timeout_ == Timeout::none) return Deadline::never();
+    timeval limit{};
+    socklen_t size = sizeof limit;
+    const int option = timeout_ == Timeout::receive ? SO_RCVTIMEO : SO_SNDTIMEO;
+    const long result = sys::call(SYS_getsockopt, waiter_.fd, SOL_SOCKET, option, &limit, &size);
+    if (sys::failed(result) || (limit.tv_sec == 0 && limit.tv_usec == 0)) return Deadline::never();
+    restarts = false;  // signal(7): with a timeout set, socket calls are never restarted
+    return Deadline::in(timespec{limit.tv_sec, limit.tv_usec * 1000});
+  }
+
+  long give_up(int reason) const { return reason == ETIMEDOUT ? -EAGAIN : -reason; }
+
+  Arm arm(GreenThread* me) {
+    if (!config().has(family_)) return Arm::offload;
+    waiter_.thread = me;
+    Critical critical;
+    // EPERM: a kind of file that epoll does not take, and that therefore never waits for another party.
+    return me->hub->poller().watch(waiter_) == 0 ? Arm::park : Arm::offload;
+  }
+  void disarm() {
+    Critical critical;
+    waiter_.unlink();
+  }
+  bool closed() const { return waiter_.closed; }
+  void succeeded() {
+    if (!waiter_.woken) return;
+    Critical critical;
+    waiter_.thread->hub->poller().pass_on(waiter_);
+  }
+
+  void abandoned() { succeeded(); }
+
+  bool restarts = true;
+  static constexpr bool cancellation_point = true;
+
+ private:
+  FdWaiter waiter_;
+  bool dont_wait_;
+  bool known_blocking_ = false;
+  Timeout timeout_;
+  Family family_;
+};
+
+inline FdWait receivable(int fd, int flags) {
+  return {fd, reading, flags, FdWait::Timeout::receive, Family::socket};
+}
+inline FdWait sendable(int fd, int flags) { return {fd, writing, flags, FdWait::Timeout::send, Family::socket}; }
+inline FdWait readable(int fd) { return {fd, reading, 0, FdWait::Timeout::none, Family::io}; }
+inline FdWait writable(int fd) { return {fd, writing, 0, FdWait::Timeout::none, Family::io}; }
+
+}  // namespace guv
