@@ -95,6 +95,21 @@ int main() {
     say("atomic::wait in order", turn.load());
   }
   {
+    // Nobody moves for long enough that each waiter gives up spinning and asks the kernel.
+    std::atomic_flag gate;
+    std::atomic<int> through = 0;
+    std::jthread opener([&] {
+      std::this_thread::sleep_for(50ms);
+      gate.test_and_set();
+      gate.notify_all();
+    });
+    all_at_once([&](int) {
+      gate.wait(false);
+      ++through;
+    });
+    say("through the gate", through.load());
+  }
+  {
     std::shared_mutex mutex;
     std::string book;
     std::atomic<long> letters = 0;
