@@ -81,8 +81,8 @@ static inline double seconds_now(void) {
 static inline struct timespec in_milliseconds(clockid_t clock, long milliseconds) {
   struct timespec time;
   clock_gettime(clock, &time);
-  long long nanoseconds = (long long)time.tv_nsec + milliseconds * 1000000LL;
-  time.tv_sec += (time_t)(nanoseconds / 1000000000LL);
+  const long long nanoseconds = (long long)time.tv_sec * 1000000000LL + time.tv_nsec + milliseconds * 1000000LL;
+  time.tv_sec = (time_t)(nanoseconds / 1000000000LL);
   time.tv_nsec = (long)(nanoseconds % 1000000000LL);
   return time;
 }
