@@ -43,6 +43,7 @@ void on_start() {
 }
 
 void in_forked_child() {
+  once_after_fork();
   if (runtime_started()) runtime().after_fork();
 }
 

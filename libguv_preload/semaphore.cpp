@@ -1,0 +1,89 @@
+// Semaphores: libc's own trywait and post. Process-shared and named ones are waited for on a helper thread, because a post
+// in another process wakes only who waits in the kernel.
+#include <semaphore.h>
+#include <string.h>
+
+#include "interpose.hpp"
+
+namespace guv {
+
+namespace {
+
+/// Where libc notes that a semaphore is shared: found by comparing one of each kind, not by knowing struct new_sem.
+struct SharedMark {
+  size_t offset = 0;
+  uint32_t value = 0;
+  bool known = false;
+};
+
+SharedMark find_shared_mark() {
+  sem_t pair[2];
+  memset(pair, 0, sizeof pair);
+  if (real().sem_init(&pair[0], 0, 0) != 0 || real().sem_init(&pair[1], 1, 0) != 0) return {};
+  for (size_t offset = 0; offset < sizeof(sem_t); offset += sizeof(uint32_t)) {
+    uint32_t words[2];
+    for (int i = 0; i < 2; ++i) memcpy(&words[i], reinterpret_cast<char*>(&pair[i]) + offset, sizeof words[i]);
+    if (words[0] != words[1]) return {offset, words[1], true};
+  }
+  return {};
+}
+
+bool shared(const sem_t* semaphore) {
+  static SharedMark mark = find_shared_mark();
+  uint32_t word;
+  memcpy(&word, reinterpret_cast<const char*>(semaphore) + mark.offset, sizeof word);
+  return mark.known && word == mark.value;
+}
+
+long try_wait(sem_t* semaphore) {
+  const int saved_errno = errno;
+  if (real().sem_trywait(semaphore) == 0) return 0;
+  const int error = errno;
+  errno = saved_errno;
+  return -error;
+}
+
+int wait(sem_t* semaphore, Deadline until) {
+  AddressWait on(semaphore, -EAGAIN, until);
+  on.cancellation_point = true;
+  const long result = blocking(on, [=](Mode) { return try_wait(semaphore); });
+  return static_cast<int>(sys::result(result > 0 ? -result : result));
+}
+
+int wait_until(sem_t* semaphore, clockid_t clock, const timespec* until) {
+  // sem_timedwait(3): the time does not matter if the semaphore can be had at once.
+  if (try_wait(semaphore) == 0) return 0;
+  if (!valid(*until)) return static_cast<int>(sys::result(-EINVAL));
+  return wait(semaphore, Deadline::on(clock, *until));
+}
+
+}  // namespace
+
+}  // namespace guv
+
+using namespace guv;
+
+GUV_INTERPOSE(int, sem_wait, (sem_t * semaphore)) {
+  if (!runtime_started()) return real().sem_wait(semaphore);
+  if (shared(semaphore)) return try_wait(semaphore) == 0 ? 0 : offload([=] { return real().sem_wait(semaphore); });
+  return wait(semaphore, Deadline::never());
+}
+
+GUV_INTERPOSE(int, sem_timedwait, (sem_t * semaphore, const timespec* until)) {
+  if (!runtime_started()) return real().sem_timedwait(semaphore, until);
+  if (shared(semaphore)) return offload([=] { return real().sem_timedwait(semaphore, until); });
+  return wait_until(semaphore, CLOCK_REALTIME, until);
+}
+
+GUV_INTERPOSE(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const timespec* until)) {
+  if (!runtime_started()) return real().sem_clockwait(semaphore, clock, until);
+  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return static_cast<int>(sys::result(-EINVAL));
+  if (shared(semaphore)) return offload([=] { return real().sem_clockwait(semaphore, clock, until); });
+  return wait_until(semaphore, clock, until);
+}
+
+GUV_INTERPOSE(int, sem_post, (sem_t * semaphore)) {
+  const int result = real().sem_post(semaphore);
+  if (result == 0 && runtime_started()) runtime().lot().unpark(semaphore, 1);
+  return result;
+}
