@@ -85,7 +85,7 @@ public:
     under_way_ = 0;
     while (next < connections_.size() || under_way_ > 0) {
       while (next < connections_.size() && under_way_ < options_.connecting) begin_connect(next++);
-      if (under_way_ > 0 && !turn(30'000)) {  // nothing for 30 s: what is missing will not come
+      if (under_way_ > 0 && !turn(10'000)) {  // nothing for 10 s: what is missing will not come
         result.errors += under_way_;
         for (auto& connection : connections_)
           if (connection.fd >= 0 && !connection.established) drop(connection);
