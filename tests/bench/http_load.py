@@ -24,19 +24,23 @@ class HttpLoad:
         self.connections = {}
         self.errors = {}
 
-    def open(self, count, *, at_once, seconds):
-        """Opens `count` connections that were each served once; gives up those not served in so many seconds.
+    def open(self, count, *, at_once, seconds, stalled=15):
+        """Opens `count` connections that were each served once; gives up after so many seconds, or `stalled` without any.
 
         At most `at_once` are being served, because socketserver's backlog is 5 and a full backlog means seconds of
         retries."""
         until = time.monotonic() + seconds
+        last_ended = time.monotonic()
         begun = under_way = 0
-        while (begun < count or under_way) and time.monotonic() < until:
+        while (begun < count or under_way) and time.monotonic() < min(until, last_ended + stalled):
             while begun < count and under_way < at_once:
                 self._connect()
                 begun += 1
                 under_way += 1
-            under_way -= self._turn(1.0)
+            ended = self._turn(1.0)
+            under_way -= ended
+            if ended:
+                last_ended = time.monotonic()
         for connection in list(self.connections.values()):
             if connection.sent:
                 self._broken(connection, 'not served in time')
