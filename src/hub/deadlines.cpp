@@ -32,13 +32,16 @@ void Deadlines::disarm(Timer& timer) {
 }
 
 int64_t Deadlines::next_tick() const {
+  // When tick_ is the very first tick of a slot of an upper level, that slot has not been cascaded yet: what it holds may
+  // come before anything at the levels below.
+  for (int level = 1; level < levels && (tick_ & ((int64_t{1} << (level_bits * level)) - 1)) == 0; ++level) {
+    if (occupied_[level] >> slot_of(tick_, level) & 1) return tick_;
+  }
   for (int level = 0; level < levels; ++level) {
     const int shift = level_bits * level;
     const int current = slot_of(tick_, level);
-    // At level 0 the current slot is still to come; above it, it has been cascaded already (or is, when tick_ is its
-    // very first tick).
-    const bool at_start = (tick_ & ((int64_t{1} << shift) - 1)) == 0;
-    const int first = level == 0 || at_start ? current : current + 1;
+    // At level 0 the current slot is still to come; above it, it is empty.
+    const int first = level == 0 ? current : current + 1;
     if (first >= slots) continue;
     const uint64_t later = occupied_[level] >> first << first;
     if (later) {

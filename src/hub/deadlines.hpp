@@ -44,17 +44,21 @@ class Deadlines {
       }
       List<Timer> due;
       take_slot(0, slot_of(at, 0), due);
+      tick_ = at + 1;  // before firing: a timer that is armed again for the past must find a slot still to come
       while (Timer* timer = due.pop_front()) {
         --count_;
         fire(*timer);
       }
-      if (tick_ == at) tick_ = at + 1;
     }
     if (tick_ < target) tick_ = target;
   }
 
   /// When `advance` should next be called: never later than the earliest deadline's tick.
-  Deadline next() const { return count_ == 0 ? Deadline::never() : Deadline::at(next_tick() << tick_bits); }
+  Deadline next() const {
+    if (count_ == 0) return Deadline::never();
+    const int64_t tick = next_tick();
+    return tick > INT64_MAX >> tick_bits ? Deadline::never() : Deadline::at(tick << tick_bits);
+  }
   bool empty() const { return count_ == 0; }
 
   /// Forgets all timers without touching them (after fork).
