@@ -47,8 +47,8 @@ class Deadline {
   bool passed() const { return !is_never() && now() >= nanoseconds_; }
   constexpr int64_t nanoseconds() const { return nanoseconds_; }
   int64_t left() const {
-    const int64_t difference = nanoseconds_ - now();
-    return difference < 0 ? 0 : difference;
+    const int64_t current = now();
+    return nanoseconds_ <= current ? 0 : nanoseconds_ - current;
   }
   constexpr auto operator<=>(const Deadline&) const = default;
 

@@ -48,9 +48,10 @@ uint32_t parse_families(const char* list) {
 
 size_t parse_size(const char* text) {
   char* end;
-  const unsigned long long value = strtoull(text, &end, 0);
+  const unsigned long long value = strtoull(text, &end, 0);  // too large a number gives the largest
   const int shift = toupper(*end) == 'K' ? 10 : toupper(*end) == 'M' ? 20 : toupper(*end) == 'G' ? 30 : 0;
-  if (end == text || (shift ? end[1] : end[0])) {
+  constexpr unsigned long long most = 1ull << 46;  // half of the address space
+  if (end == text || (shift ? end[1] : end[0]) || strchr(text, '-') || value > most >> shift) {
     say("GUV_STACK_SIZE is not a size: '%s'", text);
     return 0;
   }

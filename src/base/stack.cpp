@@ -90,6 +90,8 @@ bool StackPool::install_guard(char* base) {
 }
 
 StackSlot StackPool::take(size_t size, bool* reused) {
+  constexpr size_t most = size_t{1} << 46;  // half of the address space; keeps the sums below from overflowing
+  if (size > most) return {};
   SizeClass* size_class = class_for(slot_size_for(size));
   if (!size_class) return {};
   const auto index = static_cast<uint16_t>(size_class - classes_);
