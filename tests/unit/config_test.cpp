@@ -1,0 +1,121 @@
+#include "base/config.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <initializer_list>
+#include <string>
+
+namespace guv {
+namespace {
+
+constexpr uint32_t all_families = (1u << static_cast<uint32_t>(Family::count)) - 1;
+constexpr uint32_t bit(Family family) { return 1u << static_cast<uint32_t>(family); }
+
+class Configuration : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"FAMILIES", "STACK_SIZE", "PATCH_LIBC", "NO_GREENDNS", "VERBOSE", "CHILDREN",
+                             "NATIVE_THREADS", "REPORT"}) {
+      unsetenv((std::string("GUV_") + name).c_str());
+    }
+  }
+
+  /// What guv says while it reads its environment.
+  static std::string read_with(const char* name, const char* value) {
+    setenv(name, value, 1);
+    testing::internal::CaptureStderr();
+    read_config();
+    return testing::internal::GetCapturedStderr();
+  }
+  static uint32_t families(const char* list) {
+    EXPECT_EQ(read_with("GUV_FAMILIES", list), "") << list;
+    return config().families & all_families;
+  }
+  static size_t stack_size(const char* text) {
+    EXPECT_EQ(read_with("GUV_STACK_SIZE", text), "") << text;
+    return config().stack_size;
+  }
+};
+
+TEST_F(Configuration, EverythingIsGreenByDefault) {
+  read_config();
+  for (uint32_t i = 0; i < static_cast<uint32_t>(Family::count); ++i) EXPECT_TRUE(config().has(Family(i)));
+  EXPECT_TRUE(config().patch_libc);
+  EXPECT_TRUE(config().green_dns);
+  EXPECT_TRUE(config().keep_in_children);
+  EXPECT_FALSE(config().verbose);
+}
+
+TEST_F(Configuration, FamiliesAreChosenByName) {
+  EXPECT_EQ(families("time"), bit(Family::time));
+  EXPECT_EQ(families("socket,dns,sync"), bit(Family::socket) | bit(Family::dns) | bit(Family::sync));
+  EXPECT_EQ(families("time,"), bit(Family::time));
+  EXPECT_EQ(families("all"), all_families);
+  EXPECT_EQ(families("none"), 0u);
+  EXPECT_EQ(families(""), all_families);
+}
+
+TEST_F(Configuration, FamiliesAreTakenAwayWithAMinus) {
+  EXPECT_EQ(families("-dns"), all_families & ~bit(Family::dns));
+  EXPECT_EQ(families("all,-io,-file"), all_families & ~bit(Family::io) & ~bit(Family::file));
+  EXPECT_EQ(families("socket,time,-time"), bit(Family::socket));
+}
+
+TEST_F(Configuration, AnUnknownFamilyIsNamed) {
+  const std::string said = read_with("GUV_FAMILIES", "socket,sokcet,time");
+  EXPECT_NE(said.find("'sokcet'"), std::string::npos) << said;
+  EXPECT_EQ(said.find("guv: "), 0u) << said;
+  EXPECT_EQ(config().families & all_families, bit(Family::socket) | bit(Family::time));
+}
+
+TEST_F(Configuration, StackSizesHaveUnits) {
+  EXPECT_EQ(stack_size("65536"), 65536u);
+  EXPECT_EQ(stack_size("64k"), 65536u);
+  EXPECT_EQ(stack_size("64K"), 65536u);
+  EXPECT_EQ(stack_size("2M"), 2u << 20);
+  EXPECT_EQ(stack_size("1g"), size_t{1} << 30);
+  EXPECT_EQ(stack_size("0x10000"), 65536u);
+}
+
+TEST_F(Configuration, ABadStackSizeIsNamedAndIgnored) {
+  for (const char* text : {"", "many", "64kk", "64KB", "12 M", "-1", "-64k", "99999999999999999999", "99999999999G"}) {
+    const std::string said = read_with("GUV_STACK_SIZE", text);
+    EXPECT_NE(said.find("GUV_STACK_SIZE"), std::string::npos) << "'" << text << "' gave " << config().stack_size;
+    EXPECT_EQ(config().stack_size, 0u) << text;
+  }
+}
+
+TEST_F(Configuration, SwitchesTakeTheUsualWordsForNo) {
+  for (const char* no : {"0", "no", "false", "off"}) {
+    read_with("GUV_PATCH_LIBC", no);
+    read_with("GUV_CHILDREN", no);
+    EXPECT_FALSE(config().patch_libc) << no;
+    EXPECT_FALSE(config().keep_in_children) << no;
+  }
+  read_with("GUV_PATCH_LIBC", "1");
+  EXPECT_TRUE(config().patch_libc);
+  read_with("GUV_VERBOSE", "1");
+  EXPECT_TRUE(config().verbose);
+}
+
+TEST_F(Configuration, NoGreenDnsIsAskedForByAnyValue) {
+  read_with("GUV_NO_GREENDNS", "0");
+  EXPECT_FALSE(config().green_dns);
+  unsetenv("GUV_NO_GREENDNS");
+  read_with("GUV_NO_GREENDNS", "");
+  EXPECT_FALSE(config().green_dns);
+}
+
+TEST_F(Configuration, TextsAreKeptAsTheyAre) {
+  read_with("GUV_NATIVE_THREADS", "libjvm,libfoo.so");
+  read_with("GUV_REPORT", "/tmp/report");
+  EXPECT_STREQ(config().native_threads, "libjvm,libfoo.so");
+  EXPECT_STREQ(config().report, "/tmp/report");
+  // Too long a text does no harm.
+  read_with("GUV_REPORT", std::string(5000, 'x').c_str());
+  EXPECT_LT(std::string(config().report).size(), sizeof config().report);
+}
+
+}  // namespace
+}  // namespace guv
