@@ -10,6 +10,7 @@ int guv_wrap_pthread_join(pthread_t, void**);
 int guv_wrap_pthread_detach(pthread_t);
 void guv_wrap_pthread_exit(void*);
 int guv_wrap_pthread_mutex_lock(pthread_mutex_t*);
+int guv_wrap_pthread_mutex_trylock(pthread_mutex_t*);
 int guv_wrap_pthread_mutex_timedlock(pthread_mutex_t*, const timespec*);
 int guv_wrap_pthread_mutex_unlock(pthread_mutex_t*);
 int guv_wrap_pthread_cond_wait(pthread_cond_t*, pthread_mutex_t*);
@@ -78,6 +79,8 @@ GUV_INTERPOSE(void, thrd_exit, (int result)) {
 }
 
 GUV_INTERPOSE(int, mtx_lock, (mtx_t * mutex)) { return to_thrd(guv_wrap_pthread_mutex_lock(posix(mutex))); }
+
+GUV_INTERPOSE(int, mtx_trylock, (mtx_t * mutex)) { return to_thrd(guv_wrap_pthread_mutex_trylock(posix(mutex))); }
 
 GUV_INTERPOSE(int, mtx_timedlock, (mtx_t * mutex, const timespec* until)) {
   return to_thrd(guv_wrap_pthread_mutex_timedlock(posix(mutex), until));

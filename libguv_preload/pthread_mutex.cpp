@@ -1,4 +1,6 @@
 // Mutexes: the state is the pthread_mutex_t's own, changed by libc's own trylock and unlock; only the waiting is guv's.
+#include <linux/futex.h>
+
 #include "interpose.hpp"
 
 namespace guv {
@@ -15,13 +17,24 @@ bool would_deadlock(pthread_mutex_t* mutex) {
   return (mutex->__data.__kind & type_bits) == PTHREAD_MUTEX_ERRORCHECK_NP && mutex->__data.__owner == gettid();
 }
 
-int lock(pthread_mutex_t* mutex, Deadline until) {
-  if (would_deadlock(mutex)) return EDEADLK;
-  AddressWait on(mutex, EBUSY, until);
-  return static_cast<int>(blocking(on, [=](Mode) -> long { return real().pthread_mutex_trylock(mutex); }));
+/// glibc's trylock leaves a mutex that is not recoverable locked (its lock does not); the next one shall hear of it too.
+void let_go_unrecoverable(pthread_mutex_t* mutex) {
+  const std::atomic_ref<int> word(mutex->__data.__lock);
+  if ((word.load() & FUTEX_TID_MASK) == gettid()) word.store(0);
+  runtime().lot().unpark_all(mutex);
 }
 
-__attribute__((noinline)) int lock_slowly(pthread_mutex_t* mutex) {
+int lock(pthread_mutex_t* mutex, Deadline until) {
+  if (would_deadlock(mutex)) return EDEADLK;
+  const long result =
+      blocking(AddressWait(mutex, EBUSY, until), [=](Mode) -> long { return real().pthread_mutex_trylock(mutex); });
+  if (result == ENOTRECOVERABLE) let_go_unrecoverable(mutex);
+  return static_cast<int>(result);
+}
+
+__attribute__((noinline)) int lock_slowly(pthread_mutex_t* mutex, int result) {
+  if (result == ENOTRECOVERABLE) let_go_unrecoverable(mutex);
+  if (result != EBUSY) return result;
   if (shared(mutex)) {
     // Not pthread_mutex_lock: its entry leads back here once libc is patched.
     constexpr timespec end_of_time{time_t{1} << 40, 0};
@@ -39,9 +52,16 @@ using namespace guv;
 GUV_INTERPOSE(int, pthread_mutex_lock, (pthread_mutex_t * mutex)) {
   if (!runtime_started()) [[unlikely]] return real().pthread_mutex_lock(mutex);
   const int result = real().pthread_mutex_trylock(mutex);
-  return result == EBUSY ? lock_slowly(mutex) : result;
+  return result == 0 ? 0 : lock_slowly(mutex, result);
 }
 GUV_ALSO(__pthread_mutex_lock, pthread_mutex_lock);
+
+GUV_INTERPOSE(int, pthread_mutex_trylock, (pthread_mutex_t * mutex)) {
+  const int result = real().pthread_mutex_trylock(mutex);
+  if (result == EBUSY) count_call();
+  return result;
+}
+GUV_ALSO(__pthread_mutex_trylock, pthread_mutex_trylock);
 
 GUV_INTERPOSE(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().pthread_mutex_clocklock(mutex, clock, until);

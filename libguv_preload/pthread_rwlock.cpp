@@ -71,6 +71,20 @@ GUV_INTERPOSE(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t * lock, const t
   return guv_wrap_pthread_rwlock_clockwrlock(lock, CLOCK_REALTIME, until);
 }
 
+GUV_INTERPOSE(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock)) {
+  const int result = runtime_started() && writer_first(lock) ? EBUSY : real().pthread_rwlock_tryrdlock(lock);
+  if (result == EBUSY) count_call();
+  return result;
+}
+GUV_ALSO(__pthread_rwlock_tryrdlock, pthread_rwlock_tryrdlock);
+
+GUV_INTERPOSE(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock)) {
+  const int result = real().pthread_rwlock_trywrlock(lock);
+  if (result == EBUSY) count_call();
+  return result;
+}
+GUV_ALSO(__pthread_rwlock_trywrlock, pthread_rwlock_trywrlock);
+
 GUV_INTERPOSE(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock)) {
   const int result = real().pthread_rwlock_unlock(lock);
   // Who may go in is for the try forms to say: everybody who waits asks again.

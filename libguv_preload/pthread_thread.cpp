@@ -254,6 +254,7 @@ GUV_INTERPOSE(int, sched_yield, ()) {
   GreenThread* me = self();
   if (!me) return static_cast<int>(sys::result(sys::call(SYS_sched_yield)));
   me->hub->yield();
+  test_asynchronous_cancel(*me);
   return 0;
 }
 GUV_ALSO(__sched_yield, sched_yield);

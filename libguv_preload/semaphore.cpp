@@ -82,6 +82,12 @@ GUV_INTERPOSE(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const tim
   return wait_until(semaphore, clock, until);
 }
 
+GUV_INTERPOSE(int, sem_trywait, (sem_t * semaphore)) {
+  const int result = real().sem_trywait(semaphore);
+  if (result != 0) count_call();
+  return result;
+}
+
 GUV_INTERPOSE(int, sem_post, (sem_t * semaphore)) {
   const int result = real().sem_post(semaphore);
   if (result == 0 && runtime_started()) runtime().lot().unpark(semaphore, 1);

@@ -7,13 +7,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mapping.hpp"
 #include "interpose.hpp"
 
 namespace guv {
 
 namespace {
 
-bool is_private(int operation) { return operation & FUTEX_PRIVATE_FLAG; }
+/// libstdc++ does not say private where it could (std::future, static initialisers): ask what the memory is.
+bool is_private(int operation, const void* word) {
+  return (operation & FUTEX_PRIVATE_FLAG) || !in_shared_mapping(word);
+}
 
 Deadline futex_deadline(int operation, const timespec* timeout) {
   if (!timeout) return Deadline::never();
@@ -101,7 +105,7 @@ long futex(const long (&a)[6]) {
     case FUTEX_WAIT_BITSET: {
       // Kernel threads sleep in the kernel: a waker looks there too. Words that another process may wake, as well.
       if (!self()) return native_call(kernel);
-      if (!is_private(operation)) return offload(kernel);
+      if (!is_private(operation, word)) return offload(kernel);
       const bool bitset = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
       return futex_wait(word, operation, static_cast<uint32_t>(a[2]), timeout, bitset ? tags : ~0u);
     }

@@ -16,7 +16,7 @@ namespace guv {
 namespace {
 
 constexpr size_t page = 4096, half_table = size_t{1} << 20, table = size_t{1} << 21;
-constexpr size_t region_limit = size_t{16} << 30;
+constexpr size_t region_limit = size_t{256} << 30;
 constexpr size_t slots_in_first_region = 256;
 
 // Page tables cover 2 MiB each. Large slots are whole multiples of that and shifted by half of it, so that the top of

@@ -48,6 +48,7 @@ struct Functions {
   ptrdiff_t* rseq_offset;
 };
 
+constexpr ptrdiff_t first_block_size = 32 * 2 * sizeof(Word);
 constexpr size_t largest_tcb = 16 * 1024;
 constexpr size_t largest_libc_tls = 1024;
 constexpr int max_relative_words = 64;
@@ -78,10 +79,7 @@ int& int_at(uintptr_t base, ptrdiff_t offset) { return *reinterpret_cast<int*>(b
 
 // ---- the probe --------------------------------------------------------------------------------------------------
 
-constexpr Word key_magic = 0x6b65796d61676963;
-
 struct Probe {
-  pthread_key_t key;
   uintptr_t address = 0;
   int tid = 0;
   ptrdiff_t res = -1, res_pointer = 0;
@@ -90,7 +88,6 @@ struct Probe {
 
 void* probe_main(void* argument) {
   auto& probe = *static_cast<Probe*>(argument);
-  pthread_setspecific(probe.key, reinterpret_cast<void*>(key_magic));
   probe.address = thread_pointer();
   probe.tid = static_cast<int>(sys::call(SYS_gettid));
   if (auto** resolver = static_cast<void**>(dlsym(RTLD_DEFAULT, "__resp"))) {
@@ -135,7 +132,6 @@ const char* run_probe() {
   pthread_attr_init(&attributes);
   pthread_attr_setstack(&attributes, stack, stack_size);
   Probe probe{};
-  real().pthread_key_create(&probe.key, nullptr);
   // The first run tells where the TCB is, and so how large it can be at most; the second is the prototype.
   const char* trouble = nullptr;
   probe.copy_size = 0;
@@ -153,7 +149,6 @@ const char* run_probe() {
       memset(stack, 0, stack_size);
     }
   }
-  real().pthread_key_delete(probe.key);
   pthread_attr_destroy(&attributes);
   munmap(stack, stack_size);
   if (trouble) return trouble;
@@ -168,7 +163,11 @@ const char* run_probe() {
     // The probe was linked next to main on the list of stacks that are not libc's own: its link points at main's.
     if (layout.list < 0 && size_t(offset) >= x86_header_end && words[i] == mine + offset) layout.list = offset;
     if (layout.stack_block < 0 && words[i] == low && words[i + 1] == stack_size) layout.stack_block = offset;
-    if (layout.first_specific < 0 && words[i] == key_magic) layout.first_specific = offset;
+    // specific_1stblock[32] of {sequence, value}; right behind it specific[32], whose first entry points back at it.
+    if (layout.first_specific < 0 && words[i] == its + offset - first_block_size) {
+      layout.specific_array = offset;
+      layout.first_specific = offset - first_block_size;
+    }
   }
   if (layout.list < 0 || layout.stack_block < 0 || layout.first_specific < 0) return "a field of struct pthread was not found";
   for (ptrdiff_t offset = layout.list; offset < layout.list + 64; offset += sizeof(int)) {
@@ -180,12 +179,6 @@ const char* run_probe() {
   }
   if (layout.tid < 0) return "the thread id was not found in struct pthread";
 
-  // specific_1stblock[32] of {sequence, value}; behind it specific[32], whose first entry points back at it.
-  layout.first_specific -= sizeof(Word) + 2 * sizeof(Word) * probe.key;
-  layout.specific_array = layout.first_specific + 32 * 2 * sizeof(Word);
-  if (layout.first_specific < 0 || words[layout.specific_array / sizeof(Word)] != its + layout.first_specific) {
-    return "thread-specific data is not where expected";
-  }
   void* robust = nullptr;
   size_t robust_length = 0;
   sys::call(SYS_get_robust_list, 0, &robust, &robust_length);
@@ -204,7 +197,6 @@ const char* run_probe() {
     Word& field = fields[i];
     const ptrdiff_t offset = i * sizeof(Word);
     if (field == reinterpret_cast<Word>(&probe_main) || field == reinterpret_cast<Word>(&probe)) field = 0;
-    if (field == key_magic) fields[i] = fields[i - 1] = 0;
     if (offset != layout.stack_block && field >= low && field < its) field = 0;
     if (field >= its && field < its + layout.size) {
       if (layout.relative_words == max_relative_words) return "too many pointers into struct pthread";
@@ -291,10 +283,10 @@ void recycle(uintptr_t tcb) {
   const ptrdiff_t from = layout.list + sizeof(Link), to = layout.first_specific;
   memcpy(reinterpret_cast<void*>(tcb + from), prototype + from, to - from);
   relocate(tcb, from, to);
-  memset(reinterpret_cast<void*>(tcb + layout.first_specific), 0, 32 * 2 * sizeof(Word));
+  memset(reinterpret_cast<void*>(tcb + layout.first_specific), 0, first_block_size);
   for (int i = 1; i < 32; ++i) {
     if (const Word block = word_at(tcb, layout.specific_array + i * sizeof(Word))) {
-      memset(reinterpret_cast<void*>(block), 0, 32 * 2 * sizeof(Word));
+      memset(reinterpret_cast<void*>(block), 0, first_block_size);
     }
   }
   int_at(tcb, layout.tid) = new_tid();

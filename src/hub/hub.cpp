@@ -285,12 +285,13 @@ void Hub::yield() {
   enter_critical();
   GreenThread* me = current_;
   if (ready_.empty()) {
-    // Alone: look at the loop every time, so that a spinning thread sees I/O, timers and other kernel threads.
+    // Alone: look at the loop every time, so that a spinning thread sees I/O, timers and other kernel threads; and let
+    // other processes run.
+    sys::call(SYS_sched_yield);
     me->state = State::ready;
     ready_.push_back(me);
     current_ = nullptr;
     last_look_ = 0;
-    sys::call(SYS_sched_yield);
     guv_switch_context(&me->context, &loop_context_);
   } else {
     make_ready(me);
@@ -298,6 +299,10 @@ void Hub::yield() {
   }
   leave_critical();
   if (signals::deliverable(*me)) [[unlikely]] signals::run_pending(*me);
+}
+
+void Hub::let_others_run() {
+  if (critical_ == 0 && now() - last_look_ >= slice) yield();
 }
 
 // ---- the loop ---------------------------------------------------------------------------------------------------

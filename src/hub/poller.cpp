@@ -18,27 +18,34 @@
 
 namespace guv {
 
-// ---- generations -------------------------------------------------------------------------------------------------
+// ---- what is known about descriptor numbers ----------------------------------------------------------------------
 
 namespace fd_table {
 
 namespace {
 
+// Written with relaxed reads and writes rather than atomic additions: two kernel threads racing over one number is a race
+// of the program's own, and either outcome differs from the old value.
+struct Entry {
+  std::atomic<uint32_t> generation;
+  std::atomic<uint32_t> forks;  // how often the process had forked at its birth
+  std::atomic<Kind> kind;
+};
 constexpr int chunk_bits = 12, chunk_size = 1 << chunk_bits, chunk_count = 1 << 10;
-using Generation = std::atomic<uint32_t>;
-std::atomic<Generation*> chunks[chunk_count];
+std::atomic<Entry*> chunks[chunk_count];
+std::atomic<uint32_t> forks{0};
 
-Generation* entry(int fd, bool make) {
+Entry* entry(int fd, bool make) {
   const unsigned index = static_cast<unsigned>(fd) >> chunk_bits;
   if (index >= chunk_count) return nullptr;
-  Generation* chunk = chunks[index].load(std::memory_order_acquire);
+  Entry* chunk = chunks[index].load(std::memory_order_acquire);
   if (!chunk) [[unlikely]] {
     if (!make) return nullptr;
-    void* memory = mmap(nullptr, sizeof(Generation) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory = mmap(nullptr, sizeof(Entry) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
-    auto* fresh = static_cast<Generation*>(memory);
+    auto* fresh = static_cast<Entry*>(memory);
     if (!chunks[index].compare_exchange_strong(chunk, fresh)) {
-      munmap(memory, sizeof(Generation) * chunk_size);
+      munmap(memory, sizeof(Entry) * chunk_size);
     } else {
       chunk = fresh;
     }
@@ -46,26 +53,55 @@ Generation* entry(int fd, bool make) {
   return &chunk[fd & (chunk_size - 1)];
 }
 
+void bump(Entry& entry, bool seen, Kind kind) {
+  const uint32_t next = ((entry.generation.load(std::memory_order_relaxed) + 2) & ~1u) | (seen ? 1 : 0);
+  entry.generation.store(next, std::memory_order_relaxed);
+  entry.forks.store(forks.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  entry.kind.store(kind, std::memory_order_relaxed);
+}
+
 }  // namespace
 
-// Relaxed read and write rather than an atomic addition: two kernel threads racing over one number is a race of the
-// program's own, and either outcome differs from the old value.
-void born(int fd) {
-  if (Generation* generation = entry(fd, true)) {
-    generation->store((generation->load(std::memory_order_relaxed) + 2) | 1, std::memory_order_relaxed);
-  }
+void born(int fd, Kind kind) {
+  if (Entry* known = entry(fd, true)) bump(*known, true, kind);
 }
 
 void gone(int fd) {
-  if (Generation* generation = entry(fd, false)) {
-    generation->store((generation->load(std::memory_order_relaxed) + 2) & ~1u, std::memory_order_relaxed);
+  if (Entry* known = entry(fd, false)) bump(*known, false, Kind::unknown);
+}
+
+void gone(unsigned first, unsigned last) {
+  const unsigned end = chunk_count * chunk_size - 1;
+  for (unsigned fd = first; fd <= last && fd <= end; ++fd) {
+    if (Entry* known = entry(static_cast<int>(fd), false)) {
+      bump(*known, false, Kind::unknown);
+    } else {
+      fd |= chunk_size - 1;
+    }
   }
 }
 
 uint32_t generation(int fd) {
-  Generation* generation = entry(fd, false);
-  return generation ? generation->load(std::memory_order_relaxed) : 0;
+  const Entry* known = entry(fd, false);
+  return known ? known->generation.load(std::memory_order_relaxed) : 0;
 }
+
+Kind kind(int fd) {
+  const Entry* known = entry(fd, false);
+  return known ? known->kind.load(std::memory_order_relaxed) : Kind::unknown;
+}
+
+void set_kind(int fd, Kind kind) {
+  if (Entry* known = entry(fd, true)) known->kind.store(kind, std::memory_order_relaxed);
+}
+
+bool exclusive(int fd) {
+  const Entry* known = entry(fd, false);
+  return known && seen(known->generation.load(std::memory_order_relaxed)) &&
+         known->forks.load(std::memory_order_relaxed) == forks.load(std::memory_order_relaxed);
+}
+
+void forking() { forks.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace fd_table
 
@@ -172,6 +208,7 @@ int Poller::register_fd(Watched& entry, int fd, uint32_t events, uint32_t genera
   event.events = events | EPOLLET;
   event.data.u64 = uint64_t{generation & 0x7fffffff} << 32 | static_cast<uint32_t>(fd);
   long result = sys::call(SYS_epoll_ctl, epoll_fd_, EPOLL_CTL_ADD, fd, &event);
+  if (result == -EEXIST && entry.events == events && entry.generation == generation) return 0;  // still as we left it
   if (result == -EEXIST) {
     // Known to this epoll, under an older generation or for fewer events. MOD reports what is ready once more.
     result = sys::call(SYS_epoll_ctl, epoll_fd_, EPOLL_CTL_MOD, fd, &event);
@@ -238,6 +275,17 @@ void Poller::closing(int fd) {
     while (FdWaiter* waiter = waiters.pop_front()) {
       waiter->closed = true;
       Hub::unpark(waiter->thread);
+    }
+  }
+}
+
+void Poller::closing(unsigned first, unsigned last) {
+  const unsigned end = max_chunks * chunk_size - 1;
+  for (unsigned fd = first; fd <= last && fd <= end; ++fd) {
+    if (chunks_[fd >> chunk_bits]) {
+      closing(static_cast<int>(fd));
+    } else {
+      fd |= chunk_size - 1;
     }
   }
 }

@@ -8,17 +8,40 @@
 
 namespace guv {
 
-/// What is known about descriptor numbers: only when one began to mean something else. A registration made under an
-/// older generation is void. Bumped from any kernel thread.
+/// What is known about descriptor numbers: when one began to mean something else, and what was found out about it since.
+/// A registration made under an older generation is void. Written from any kernel thread.
 namespace fd_table {
 
+/// How a descriptor is tried without blocking. A wrong guess costs time, or is found out by the kernel's ENOTSOCK.
+enum class Kind : uint8_t {
+  unknown,
+  stream,     // socket
+  packets,    // socket, SOCK_SEQPACKET: a write ends a record
+  datagrams,  // socket, any other type
+  regular,    // waits for nothing but a disk
+  fifo,       // pipes too
+  terminal,   // can be opened a second time
+  other,      // eventfd, devices, the master of a pty…
+};
+constexpr bool is_socket(Kind kind) { return kind >= Kind::stream && kind <= Kind::datagrams; }
+
 /// The number was just handed out by the kernel: nothing registered for it before counts any more.
-void born(int fd);
+void born(int fd, Kind kind = Kind::unknown);
 /// The number is about to be closed or replaced.
 void gone(int fd);
+/// All numbers from `first` to `last` are.
+void gone(unsigned first, unsigned last);
 uint32_t generation(int fd);
 /// Whether its birth was seen. Otherwise libc may have closed and opened it out of our sight.
 inline bool seen(uint32_t generation) { return generation & 1; }
+
+Kind kind(int fd);
+void set_kind(int fd, Kind kind);
+
+/// Whether no other process can have it: born in this one, which has not forked since.
+bool exclusive(int fd);
+/// The process is about to fork: nothing is exclusive any more.
+void forking();
 
 }  // namespace fd_table
 
@@ -53,6 +76,7 @@ class Poller {
 
   /// Wakes all who wait for `fd` with `closed` set. Called before the number is given up.
   void closing(int fd);
+  void closing(unsigned first, unsigned last);
 
   /// Registers a descriptor of guv's own; `callback(argument)` runs on the loop when it is readable.
   bool watch_own(int fd, void (*callback)(void*), void* argument);

@@ -51,8 +51,21 @@ class Armed {
   Arm how_;
 };
 
+/// For calls that tell the program to ask again (the try forms): it may do so in a circle.
+inline void count_call() {
+  if (GreenThread* me = self()) me->hub->count_call();
+}
+
 inline void test_cancel(GreenThread& me) {
   if (me.cancel_requested) [[unlikely]] pthread_testcancel();
+}
+
+/// With PTHREAD_CANCEL_ASYNCHRONOUS any moment will do, and switches are the moments we have.
+inline void test_asynchronous_cancel(GreenThread& me) {
+  if (!me.cancel_requested) [[likely]] return;
+  int type;
+  real().pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+  real().pthread_setcanceltype(type, nullptr);  // acts on a cancellation that is due
 }
 
 template <class On, class Attempt>
@@ -75,6 +88,7 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
       on.abandoned();
       pthread_testcancel();
     }
+    test_asynchronous_cancel(me);
     if (on.closed()) return on.give_up(EBADF);
     result = attempt(Mode::attempt);
     if (!on.would_block(result)) {
@@ -129,7 +143,10 @@ inline long blocking(On&& on, Attempt attempt) {
   }
   if (on.cancellation_point) test_cancel(*me);
   const long result = attempt(Mode::attempt);
-  if (!on.would_block(result)) [[likely]] return result;
+  if (!on.would_block(result)) [[likely]] {
+    me->hub->count_call();
+    return result;
+  }
   return wait_green(*me, on, attempt, result);
 }
 

@@ -18,37 +18,26 @@ class FdWait {
   enum class Timeout : uint8_t { none, receive, send };  // whose socket option limits the wait
 
   FdWait(int fd, Direction direction, int flags, Timeout timeout, Family family)
-      : dont_wait_(flags & MSG_DONTWAIT), timeout_(timeout), family_(family) {
+      : dont_wait_(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)), timeout_(timeout), family_(family) {
     waiter_.fd = fd;
     waiter_.direction = direction;
   }
 
   bool would_block(long result) {
-    if (result != -EAGAIN) [[likely]] return false;
-    if (dont_wait_) return false;
-    if (known_blocking_) return true;
-    // The flag lives in the kernel, with the description; it is asked for only here.
-    const long flags = sys::call(SYS_fcntl, waiter_.fd, F_GETFL);
-    if (sys::failed(flags) || (flags & O_NONBLOCK)) return false;
-    known_blocking_ = true;
-    return true;
+    return result == -EAGAIN && may_wait();
   }
 
+  /// Once for all parts of a call: SO_SNDTIMEO limits the whole write.
   Deadline deadline() {
-    if (timeout_ == Timeout::none) return Deadline::never();
-    timeval limit{};
-    socklen_t size = sizeof limit;
-    const int option = timeout_ == Timeout::receive ? SO_RCVTIMEO : SO_SNDTIMEO;
-    const long result = sys::call(SYS_getsockopt, waiter_.fd, SOL_SOCKET, option, &limit, &size);
-    if (sys::failed(result) || (limit.tv_sec == 0 && limit.tv_usec == 0)) return Deadline::never();
-    restarts = false;  // signal(7): with a timeout set, socket calls are never restarted
-    return Deadline::in(timespec{limit.tv_sec, limit.tv_usec * 1000});
+    if (!until_known_) until_ = ask_deadline();
+    until_known_ = true;
+    return until_;
   }
 
   long give_up(int reason) const { return reason == ETIMEDOUT ? -EAGAIN : -reason; }
 
   Arm arm(GreenThread* me) {
-    if (!config().has(family_)) return Arm::offload;
+    if (by_helper_ || !config().has(family_)) return Arm::offload;
     waiter_.thread = me;
     Critical critical;
     // EPERM: a kind of file that epoll does not take, and that therefore never waits for another party.
@@ -64,21 +53,51 @@ class FdWait {
     Critical critical;
     waiter_.thread->hub->poller().pass_on(waiter_);
   }
-
   void abandoned() { succeeded(); }
+
+  /// What is waited for does not make the descriptor ready.
+  void wait_on_helper() { by_helper_ = true; }
 
   bool restarts = true;
   static constexpr bool cancellation_point = true;
 
- private:
+ protected:
+  bool may_wait() {
+    if (dont_wait_) return asked_in_vain();
+    if (known_blocking_) return true;
+    // The flag lives in the kernel, with the description; it is asked for only here.
+    const long flags = sys::call(SYS_fcntl, waiter_.fd, F_GETFL);
+    if (sys::failed(flags) || (flags & O_NONBLOCK)) return asked_in_vain();
+    known_blocking_ = true;
+    return true;
+  }
+
   FdWaiter waiter_;
+
+ private:
+  Deadline ask_deadline() {
+    if (timeout_ == Timeout::none) return Deadline::never();
+    timeval limit{};
+    socklen_t size = sizeof limit;
+    const int option = timeout_ == Timeout::receive ? SO_RCVTIMEO : SO_SNDTIMEO;
+    const long result = sys::call(SYS_getsockopt, waiter_.fd, SOL_SOCKET, option, &limit, &size);
+    if (sys::failed(result) || (limit.tv_sec == 0 && limit.tv_usec == 0)) return Deadline::never();
+    restarts = false;  // signal(7): with a timeout set, socket calls are never restarted
+    return Deadline::in(timespec{limit.tv_sec, limit.tv_usec * 1000});
+  }
+
   bool dont_wait_;
   bool known_blocking_ = false;
+  bool by_helper_ = false;
+  bool until_known_ = false;
+  Deadline until_;
   Timeout timeout_;
   Family family_;
 };
 
 inline FdWait receivable(int fd, int flags) {
+  // tcp(7): urgent data is never waited for.
+  if (flags & MSG_OOB) flags |= MSG_DONTWAIT;
   return {fd, reading, flags, FdWait::Timeout::receive, Family::socket};
 }
 inline FdWait sendable(int fd, int flags) { return {fd, writing, flags, FdWait::Timeout::send, Family::socket}; }
