@@ -40,7 +40,7 @@ int main(void) {
   socklen_t length = name_of(here, &address);
   pthread_t thread = start_thread(from_whom, NULL);
   let_others_run();
-  SHOW(sendto(there, "12345", 5, 0, (struct sockaddr*)&address, length));
+  CHECK(sendto(there, "12345", 5, 0, (struct sockaddr*)&address, length) == 5);
   join_thread(thread);
   CHECK(connect(there, (struct sockaddr*)&address, length) == 0);
 
