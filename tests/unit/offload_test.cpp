@@ -1,0 +1,157 @@
+#include "hub/offload.hpp"
+
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "base/sys.hpp"
+#include "green.hpp"
+
+namespace guv {
+namespace {
+
+using test::go;
+using test::hub;
+using test::join;
+
+long kernel_thread() { return sys::call(SYS_gettid); }
+
+class Offloading : public test::WithRuntime {
+ protected:
+  Offload& offload() { return runtime().offload(); }
+};
+
+thread_local int of_thread = 1;
+
+TEST_F(Offloading, RunsOnAnotherKernelThreadAndComesBack) {
+  const long hubs = kernel_thread();
+  const long there = offload().run([] { return kernel_thread(); });
+  EXPECT_NE(there, hubs);
+  EXPECT_EQ(kernel_thread(), hubs);
+  EXPECT_EQ(self(), &runtime().main_thread());
+}
+
+TEST_F(Offloading, TheThreadStaysItself) {
+  of_thread = 5;
+  const pthread_t me = pthread_self();
+  struct Seen {
+    pthread_t handle;
+    int local;
+    GreenThread* self;
+    GreenThread* owner;
+  };
+  const Seen seen = offload().run([] { return Seen{pthread_self(), of_thread, self(), per_thread.owner}; });
+  EXPECT_EQ(seen.handle, me);
+  EXPECT_EQ(seen.local, 5);
+  EXPECT_EQ(seen.self, nullptr) << "calls there go straight to libc";
+  EXPECT_EQ(seen.owner, self());
+}
+
+TEST_F(Offloading, ErrnoIsCarriedBothWays) {
+  errno = ENOENT;
+  const int there = offload().run([] {
+    const int seen = errno;
+    errno = ERANGE;
+    return seen;
+  });
+  EXPECT_EQ(there, ENOENT);
+  EXPECT_EQ(errno, ERANGE);
+}
+
+TEST_F(Offloading, OthersRunMeanwhile) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  GreenThread* writer = go([&] { EXPECT_EQ(write(ends[1], "x", 1), 1); });
+  char byte = 0;
+  EXPECT_EQ(offload().run([&] { return read(ends[0], &byte, 1); }), 1);
+  EXPECT_EQ(byte, 'x');
+  join(writer);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(Offloading, ManyAtOnce) {
+  constexpr int many = 40;
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::vector<GreenThread*> threads;
+  int got = 0;
+  for (int i = 0; i < many; ++i) {
+    threads.push_back(go([&] {
+      char byte;
+      const ssize_t count = offload().run([&] { return read(ends[0], &byte, 1); });
+      got += count == 1;
+      EXPECT_EQ(self()->state, State::running);
+    }));
+  }
+  // Every one of them holds a helper before the first may end.
+  EXPECT_TRUE(test::eventually([&] { return offload().helpers() >= many; }));
+  const std::vector<char> bytes(many, 'x');
+  EXPECT_EQ(write(ends[1], bytes.data(), many), many);
+  for (GreenThread* thread : threads) join(thread);
+  EXPECT_EQ(got, many);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(Offloading, HelpersAreUsedAgain) {
+  offload().run([] {});
+  const int made = offload().made();
+  for (int i = 0; i < 200; ++i) offload().run([] {});
+  EXPECT_LE(offload().made(), made + 2);
+}
+
+TEST_F(Offloading, NestedCallsStayWhereTheyAre) {
+  const bool same = offload().run([&] {
+    const long outer = kernel_thread();
+    return offload().run([] { return kernel_thread(); }) == outer;
+  });
+  EXPECT_TRUE(same);
+}
+
+TEST_F(Offloading, AnUnparkMeanwhileIsKept) {
+  GreenThread* me = self();
+  offload().run([me] { Hub::unpark(me); });
+  // As a permit or as a spurious wake-up before; never does it hurt: this ends by its deadline at the latest.
+  hub().park(Deadline::in(test::millisecond));
+  EXPECT_EQ(self(), me);
+  EXPECT_EQ(me->state, State::running);
+}
+
+TEST_F(Offloading, AJobWithoutAThreadIsDone) {
+  struct Job {
+    std::atomic<uint32_t> done{0};
+    bool on_another = false;
+    long hubs = kernel_thread();
+  } job;
+  Offload::Trip trip;
+  ASSERT_TRUE(offload().post(trip, [](void* argument) {
+    auto* job = static_cast<Job*>(argument);
+    job->on_another = kernel_thread() != job->hubs;
+    test::set(job->done);
+  }, &job));
+  test::wait_for(job.done);
+  EXPECT_TRUE(job.on_another);
+}
+
+TEST_F(Offloading, ThreadsComeAndGoAThousandTimes) {
+  std::vector<GreenThread*> threads;
+  long sum = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.push_back(go([&] {
+      for (int k = 0; k < 250; ++k) {
+        errno = k;
+        sum += offload().run([] { return errno & 1; });
+        if (k % 7 == 0) hub().yield();
+        EXPECT_EQ(errno, k);
+      }
+    }));
+  }
+  for (GreenThread* thread : threads) join(thread);
+  EXPECT_EQ(sum, 8 * 125);
+}
+
+}  // namespace
+}  // namespace guv
