@@ -84,9 +84,8 @@ size_t ParkingLot::requeue(const void* from, const void* to, size_t wake_limit, 
       if (done < wake_limit) {
         wake(source, *waiter);
         ++done;
-      } else if (source.waiters.back() == waiter && &source == &target) {
-        waiter->address = to;
-        ++moved;
+      } else if (from == to) {
+        ++moved;  // stays where it is: moved to the end it would be met again, for ever
       } else {
         waiter->unlink();
         source.count.fetch_sub(1, std::memory_order_relaxed);
