@@ -49,6 +49,7 @@ struct Functions {
 };
 
 constexpr ptrdiff_t first_block_size = 32 * 2 * sizeof(Word);
+constexpr ptrdiff_t specific_array_size = 32 * sizeof(Word);
 constexpr size_t largest_tcb = 16 * 1024;
 constexpr size_t largest_libc_tls = 1024;
 constexpr int max_relative_words = 64;
@@ -197,6 +198,11 @@ const char* run_probe() {
     Word& field = fields[i];
     const ptrdiff_t offset = i * sizeof(Word);
     if (field == reinterpret_cast<Word>(&probe_main) || field == reinterpret_cast<Word>(&probe)) field = 0;
+    // A preloaded allocator or sanitizer may have put thread-specific data there: it died with the probe.
+    if (offset >= layout.first_specific && offset < layout.specific_array + specific_array_size &&
+        offset != layout.specific_array) {
+      field = 0;
+    }
     if (offset != layout.stack_block && field >= low && field < its) field = 0;
     if (field >= its && field < its + layout.size) {
       if (layout.relative_words == max_relative_words) return "too many pointers into struct pthread";
