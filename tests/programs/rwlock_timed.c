@@ -54,6 +54,7 @@ int main(void) {
     sched_yield();
   }
   printf("a new reader: %s\n", errno_name(error));
+  if (error == 0) pthread_rwlock_unlock(&lock);
   SHOW_ERROR(pthread_rwlock_unlock(&lock));
   sem_post(&go);
   join_thread(writer);
