@@ -66,6 +66,22 @@ void born(int fd, Kind kind) {
   if (Entry* known = entry(fd, true)) bump(*known, true, kind);
 }
 
+void received(int fd) {
+  Entry* known = entry(fd, true);
+  if (!known) return;
+  bump(*known, true, Kind::unknown);
+  known->forks.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void duplicated(int original, int fd) {
+  if (exclusive(original)) {
+    born(fd);
+  } else {
+    received(fd);
+  }
+  set_kind(fd, kind(original));
+}
+
 void gone(int fd) {
   if (Entry* known = entry(fd, false)) bump(*known, false, Kind::unknown);
 }
@@ -290,10 +306,10 @@ void Poller::closing(unsigned first, unsigned last) {
   }
 }
 
-bool Poller::watch_own(int fd, void (*callback)(void*), void* argument) {
+bool Poller::watch_own(int fd, void (*callback)(void*), void* argument, uint32_t events) {
   if (own_count_ == max_own) return false;
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = events;
   event.data.u64 = own_mark | static_cast<uint64_t>(own_count_);
   if (sys::failed(sys::call(SYS_epoll_ctl, epoll_fd_, EPOLL_CTL_ADD, fd, &event))) return false;
   own_[own_count_++] = {fd, callback, argument};

@@ -21,12 +21,17 @@ enum class Kind : uint8_t {
   regular,    // waits for nothing but a disk
   fifo,       // pipes too
   terminal,   // can be opened a second time
-  other,      // eventfd, devices, the master of a pty…
+  master,     // of a pseudoterminal: a second open makes another one
+  other,      // eventfd, devices…
 };
 constexpr bool is_socket(Kind kind) { return kind >= Kind::stream && kind <= Kind::datagrams; }
 
 /// The number was just handed out by the kernel: nothing registered for it before counts any more.
 void born(int fd, Kind kind = Kind::unknown);
+/// Likewise, by another process, which has it too.
+void received(int fd);
+/// Likewise, as another number for what `original` is.
+void duplicated(int original, int fd);
 /// The number is about to be closed or replaced.
 void gone(int fd);
 /// All numbers from `first` to `last` are.
@@ -79,7 +84,7 @@ class Poller {
   void closing(unsigned first, unsigned last);
 
   /// Registers a descriptor of guv's own; `callback(argument)` runs on the loop when it is readable.
-  bool watch_own(int fd, void (*callback)(void*), void* argument);
+  bool watch_own(int fd, void (*callback)(void*), void* argument, uint32_t events = 1 /* EPOLLIN */);
 
   /// Waits for events until `until` and wakes those concerned.
   void wait(Deadline until);

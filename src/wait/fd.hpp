@@ -17,15 +17,14 @@ class FdWait {
   static constexpr bool for_kernel_threads = false;
   enum class Timeout : uint8_t { none, receive, send };  // whose socket option limits the wait
 
-  FdWait(int fd, Direction direction, int flags, Timeout timeout, Family family)
-      : dont_wait_(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)), timeout_(timeout), family_(family) {
+  /// `by_helper`: what is waited for does not make the descriptor ready.
+  FdWait(int fd, Direction direction, int flags, Timeout timeout, Family family, bool by_helper = false)
+      : dont_wait_(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)), by_helper_(by_helper), timeout_(timeout), family_(family) {
     waiter_.fd = fd;
     waiter_.direction = direction;
   }
 
-  bool would_block(long result) {
-    return result == -EAGAIN && may_wait();
-  }
+  bool would_block(long result) { return result == -EAGAIN && may_wait(); }
 
   /// Once for all parts of a call: SO_SNDTIMEO limits the whole write.
   Deadline deadline() {
@@ -55,22 +54,20 @@ class FdWait {
   }
   void abandoned() { succeeded(); }
 
-  /// What is waited for does not make the descriptor ready.
-  void wait_on_helper() { by_helper_ = true; }
-
   bool restarts = true;
   static constexpr bool cancellation_point = true;
 
  protected:
   bool may_wait() {
-    if (dont_wait_) return asked_in_vain();
+    if (dont_wait_) return false;
     if (known_blocking_) return true;
     // The flag lives in the kernel, with the description; it is asked for only here.
     const long flags = sys::call(SYS_fcntl, waiter_.fd, F_GETFL);
-    if (sys::failed(flags) || (flags & O_NONBLOCK)) return asked_in_vain();
-    known_blocking_ = true;
-    return true;
+    known_blocking_ = !sys::failed(flags) && !(flags & O_NONBLOCK);
+    return known_blocking_;
   }
+
+  void wait_on_helper() { by_helper_ = true; }
 
   FdWaiter waiter_;
 
@@ -88,7 +85,7 @@ class FdWait {
 
   bool dont_wait_;
   bool known_blocking_ = false;
-  bool by_helper_ = false;
+  bool by_helper_;
   bool until_known_ = false;
   Deadline until_;
   Timeout timeout_;

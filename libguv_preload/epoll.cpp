@@ -1,0 +1,87 @@
+// epoll_wait(2): the program's own epoll instance is itself a descriptor that becomes readable.
+#include <sys/epoll.h>
+
+#include "interpose.hpp"
+#include "wait/poll.hpp"
+
+namespace guv {
+
+namespace {
+
+/// Only one of several waiters is woken for an event, as by the kernel; it passes on what it leaves.
+class EpollWait : public PollWait {
+ public:
+  EpollWait(int epoll, const timespec* timeout) : PollWait(timeout) {
+    waiter_.fd = epoll;
+    waiter_.direction = reading;
+  }
+  Arm arm(GreenThread* me) {
+    if (!config().has(Family::select)) return Arm::offload;
+    waiter_.thread = me;
+    Critical critical;
+    return me->hub->poller().watch(waiter_) == 0 ? Arm::park : Arm::offload;
+  }
+  void disarm() {
+    Critical critical;
+    waiter_.unlink();
+  }
+  void succeeded() {
+    if (!waiter_.woken) return;
+    Critical critical;
+    waiter_.thread->hub->poller().pass_on(waiter_);
+  }
+  void abandoned() { succeeded(); }
+
+ private:
+  FdWaiter waiter_;
+};
+
+/// `native` is the call as the program made it.
+template <class Native>
+int wait(int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask, Native native) {
+  if (timeout && (timeout->tv_sec < 0 || !valid(*timeout))) return static_cast<int>(sys::result(-EINVAL));
+  signals::MaskDuringCall during(self(), mask);
+  return static_cast<int>(sys::result(blocking(EpollWait(epoll, timeout), [=](Mode mode) {
+    return mode == Mode::native ? native() : sys::call(SYS_epoll_pwait, epoll, events, most, 0, nullptr, 8);
+  })));
+}
+
+int wait_for(int epoll, epoll_event* events, int most, int milliseconds, const sigset_t* mask) {
+  const timespec limit = to_timespec(int64_t{milliseconds} * 1'000'000);
+  return wait(epoll, events, most, milliseconds < 0 ? nullptr : &limit, mask, [=] {
+    return sys::call(SYS_epoll_pwait, epoll, events, most, milliseconds, mask, 8);
+  });
+}
+
+}  // namespace
+
+}  // namespace guv
+
+using namespace guv;
+
+GUV_INTERPOSE(int, epoll_wait, (int epoll, epoll_event* events, int most, int milliseconds)) {
+  return wait_for(epoll, events, most, milliseconds, nullptr);
+}
+
+GUV_INTERPOSE(int, epoll_pwait, (int epoll, epoll_event* events, int most, int milliseconds, const sigset_t* mask)) {
+  return wait_for(epoll, events, most, milliseconds, mask);
+}
+
+GUV_INTERPOSE(int, epoll_pwait2,
+              (int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask)) {
+  return wait(epoll, events, most, timeout, mask, [=] {
+    return sys::call(SYS_epoll_pwait2, epoll, events, most, timeout, mask, 8);
+  });
+}
+
+namespace {
+
+int born(long epoll) {
+  if (!sys::failed(epoll)) fd_table::born(static_cast<int>(epoll), fd_table::Kind::other);
+  return static_cast<int>(sys::result(epoll));
+}
+
+}  // namespace
+
+GUV_INTERPOSE(int, epoll_create, (int size)) { return born(size > 0 ? sys::call(SYS_epoll_create1, 0) : -EINVAL); }
+GUV_INTERPOSE(int, epoll_create1, (int flags)) { return born(sys::call(SYS_epoll_create1, flags)); }

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <memory>
+#include <new>
+#include <optional>
+
+#include "base/config.hpp"
+#include "hub/hub.hpp"
+#include "wait/blocking.hpp"
+
+namespace guv {
+
+/// Waits until one of several descriptors may have become ready, or for the clock alone. The attempt (a real poll with
+/// time-out 0) says 0 while there is nothing.
+class PollWait {
+ public:
+  static constexpr bool for_kernel_threads = false;
+
+  /// `timeout`: null waits for ever.
+  explicit PollWait(const timespec* timeout) : at_once_(timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0) {
+    if (timeout) timeout_ = *timeout;
+  }
+
+  /// The descriptors: when there is need to wait, fill(add) calls add(fd, direction) at most `most` times.
+  template <class Fill>
+  class Of;
+
+  bool would_block(long result) const { return result == 0 && !at_once_; }
+  Deadline deadline() {
+    if (timeout_) until_ = Deadline::in(*timeout_);
+    return until_;
+  }
+  long give_up(int reason) const { return reason == ETIMEDOUT ? 0 : -reason; }
+  bool closed() const { return false; }  // the next attempt says so: POLLNVAL, EBADF
+
+  /// What select(2) leaves of the time-out.
+  timespec left() const {
+    if (at_once_ || !timeout_) return {0, 0};
+    return until_.is_never() ? *timeout_ : to_timespec(until_.left());
+  }
+
+  bool restarts = false;  // signal(7): poll, select and epoll_wait never are
+  static constexpr bool cancellation_point = true;
+
+ private:
+  bool at_once_;
+  std::optional<timespec> timeout_;
+  Deadline until_;
+};
+
+template <class Fill>
+class PollWait::Of : public PollWait {
+ public:
+  Of(const timespec* timeout, size_t most, Fill fill) : PollWait(timeout), most_(most), fill_(fill) {}
+
+  Arm arm(GreenThread* me) {
+    if (!config().has(Family::select) || !make_room()) return Arm::offload;
+    Critical critical;
+    bool complete = true;
+    count_ = 0;
+    fill_([&](int fd, Direction direction) {
+      FdWaiter& waiter = waiters()[count_++];
+      waiter.thread = me;
+      waiter.fd = fd;
+      waiter.direction = direction;
+      waiter.consumes = false;
+      const int error = me->hub->poller().watch(waiter);
+      // EPERM: always ready, so it is not what is waited for.
+      complete &= error == 0 || error == EPERM || error == EBADF;
+    });
+    return complete ? Arm::park : Arm::offload;
+  }
+  void disarm() {
+    Critical critical;
+    for (size_t i = 0; i < count_; ++i) waiters()[i].unlink();
+    count_ = 0;
+  }
+  void succeeded() const {}
+  void abandoned() const {}
+
+ private:
+  static constexpr size_t usual = 8;
+
+  FdWaiter* waiters() { return many_ ? many_.get() : few_; }
+  bool make_room() {
+    if (most_ > usual && !many_) many_.reset(new (std::nothrow) FdWaiter[most_]);
+    return most_ <= usual || many_;
+  }
+
+  size_t most_;
+  Fill fill_;
+  size_t count_ = 0;
+  FdWaiter few_[usual];
+  std::unique_ptr<FdWaiter[]> many_;
+};
+
+/// poll(2)'s way of saying what is waited for: any event but POLLOUT makes a descriptor readable, and POLLERR and POLLHUP,
+/// which come unasked, make it both.
+template <class Add>
+void add_events(int fd, short events, Add add) {
+  constexpr short writes = 0x004 | 0x100 | 0x200;  // POLLOUT, POLLWRNORM, POLLWRBAND
+  if (fd < 0) return;
+  if (events & writes) add(fd, writing);
+  if (!(events & writes) || (events & ~writes)) add(fd, reading);
+}
+
+}  // namespace guv

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "hub/hub.hpp"
+#include "wait/blocking.hpp"
+
+namespace guv {
+
+/// There is nothing to wait for that the hub could see: a call that cannot be made at once (its attempt says `busy`) is
+/// made on a helper thread. Disks, file locks, full backlogs.
+class PoolWait {
+ public:
+  static constexpr bool for_kernel_threads = false;
+  explicit PoolWait(int busy = EAGAIN) : busy_(-busy) {}
+
+  bool would_block(long result) const { return result == busy_; }
+  Deadline deadline() const { return Deadline::never(); }
+  long give_up(int reason) const { return -reason; }
+  Arm arm(GreenThread*) const { return Arm::offload; }
+  void disarm() const {}
+  bool closed() const { return false; }
+  void succeeded() const {}
+  void abandoned() const {}
+
+  bool restarts = true;
+  static constexpr bool cancellation_point = true;
+
+ private:
+  long busy_;
+};
+
+/// A system call that never waits for another party, but is a cancellation point all the same.
+template <class Call>
+long at_once(Call call) {
+  if (!self()) return native_call(call);
+  test_cancel(*self());
+  self()->hub->count_call();
+  return call();
+}
+
+/// A system call that may take long and offers no way of trying.
+template <class Call>
+long on_helper(Call call) {
+  return blocking(PoolWait(), [&](Mode mode) { return mode == Mode::native ? call() : -EAGAIN; });
+}
+
+}  // namespace guv
