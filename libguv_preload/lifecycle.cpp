@@ -11,6 +11,7 @@
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "entry_patch.hpp"
+#include "hub/signals.hpp"
 #include "hub/thread_body.hpp"
 #include "interpose.hpp"
 
@@ -40,6 +41,16 @@ void on_start() {
       snprintf(line, sizeof line, "{\"event\":\"start\",\"pid\":%ld,\"program\":\"%s\",\"patched_entries\":%d}\n",
                sys::call(SYS_getpid), program_invocation_short_name, patched_entries);
   write_report(line, length);
+}
+
+// pthread_atfork calls the first registered last before the fork and first after it.
+void before_fork() {
+  fd_table::forking();
+  if (runtime_started()) signals::before_fork();
+}
+
+void in_forking_parent() {
+  if (runtime_started()) signals::after_fork_in_parent();
 }
 
 void in_forked_child() {
@@ -77,7 +88,7 @@ __attribute__((constructor)) void begin() {
   read_config();
   if (!config().keep_in_children) leave_children_alone();
   on_runtime_start = &on_start;
-  pthread_atfork(nullptr, nullptr, &in_forked_child);
+  pthread_atfork(&before_fork, &in_forking_parent, &in_forked_child);
 }
 
 __attribute__((destructor)) void end() { report_exit(); }
@@ -104,12 +115,8 @@ int main_in_frame(int argc, char** argv, char** environment) {
       },
       &call);
   if (returned) return call.status;
+  if (!runtime_started()) real().pthread_exit(nullptr);  // no threads, or kernel threads: on to libc's own frame
   keys::run_destructors();
-  if (!runtime_started()) {
-    // Kernel threads may go on without us: what libc does when this frame is not there.
-    if (__libc_single_threaded) return 0;
-    for (;;) sys::call(SYS_exit, 0);
-  }
   GreenThread& me = runtime().main_thread();
   Hub& hub = runtime().hub();
   hub.main_has_exited();

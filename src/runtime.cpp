@@ -50,11 +50,12 @@ const char* Runtime::start() {
 }
 
 void Runtime::after_fork() {
-  GreenThread* survivor = per_thread.owner;
-  if (!survivor) return;
-  tcb::after_fork(survivor->handle);
   lot_.after_fork();
   offload_.after_fork();
+  children_.after_fork();
+  GreenThread* survivor = per_thread.owner;
+  if (!survivor) return;  // a kernel thread forked: the child has no hub, and stays native
+  tcb::after_fork(survivor->handle);
   main_thread_ = survivor;
   hub_.after_fork(survivor);
   signals::after_fork(*survivor);

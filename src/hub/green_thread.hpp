@@ -28,6 +28,7 @@ enum class State : uint8_t {
 /// Signals a green thread has been sent and has not taken yet. See hub/signals.hpp.
 struct PendingSignal : ListNode {
   siginfo_t info;
+  bool for_process = false;  // any thread may take it: passed on when this one cannot
 };
 
 struct ThreadSignals {
@@ -36,7 +37,7 @@ struct ThreadSignals {
   List<PendingSignal> pending;      // sent to this thread
   uint64_t awaited = 0;             // sigwait & co. are parked for these
   stack_t alternate{nullptr, SS_DISABLE, 0};
-  uint16_t handler_depth = 0;
+  bool deferred = false;            // handlers wait for signals::run_pending
 };
 
 struct SleepTimer : Timer {
@@ -70,7 +71,7 @@ struct GreenThread : ReadyLink, SiblingLink {
   void* (*start)(void*) = nullptr;
   void* argument = nullptr;
   void* result = nullptr;
-  enum class Join : uint8_t { joinable, joining, detached };
+  enum class Join : uint8_t { joinable, joining, detached, collected };
   Join join = Join::joinable;
   bool by_pthread_exit = false;
   std::atomic<uint32_t> finished{0};   // joiners wait at this address
@@ -99,7 +100,8 @@ struct PerThread {
   uint64_t mask_then;  // what was blocked before that
   GreenThread* owner;  // as self, but also while the thread is on a helper
 };
-extern thread_local PerThread per_thread __attribute__((tls_model("initial-exec")));
+// constinit: without it every use outside hub.cpp asks whether there is a constructor to be called.
+extern constinit thread_local PerThread per_thread __attribute__((tls_model("initial-exec")));
 
 /// The green thread that is running, or null: then libc is called as it is.
 inline GreenThread* self() { return per_thread.self; }

@@ -274,6 +274,10 @@ void Hub::take_inbox() {
     oldest_first = thread->inbox_next.load(std::memory_order_relaxed);
     // From here on it may be put in again.
     thread->in_inbox.exchange(false, std::memory_order_acq_rel);
+    if (thread->state == State::finished && thread->join == GreenThread::Join::collected) {
+      release(thread);
+      continue;
+    }
     if (thread->state == State::elsewhere && thread->returned.load(std::memory_order_relaxed)) {
       thread->state = State::parked;
     }
@@ -394,6 +398,12 @@ void Hub::finish(GreenThread* thread) {
 }
 
 void Hub::release(GreenThread* thread) {
+  if (per_thread.hub != this) {
+    // Joined by another kernel thread: the pool is the hub's own.
+    thread->join = GreenThread::Join::collected;
+    unpark_from_elsewhere(thread);
+    return;
+  }
   enter_critical();
   stacks_.give_back(thread->slot);
   leave_critical();
@@ -426,7 +436,7 @@ void Hub::deliver_held_signal() {
   signal_held_.store(false, std::memory_order_relaxed);
   signals::take(info);
   signals::unblock_after_hold();
-  if (GreenThread* me = self(); me && critical_ == 0 && signals::deliverable(*me)) signals::run_pending(*me);
+  if (GreenThread* me = self(); me && critical_ == 0) signals::run_arrived(*me);
 }
 
 // ---- libuv ------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class Hub {
   /// Ends the calling green thread. Its joiners are woken once its stack is no longer in use.
   [[noreturn]] void end_thread();
 
-  /// Returns the memory of a finished thread that has been joined.
+  /// Returns the memory of a finished thread that has been joined. From any kernel thread.
   void release(GreenThread* thread);
 
   /// Suspends the calling thread and lets the loop call `go(argument)`, which may hand it to another kernel thread.

@@ -62,7 +62,10 @@ void run_destructors() {
 // The buffer is registered as glibc's pthread_cleanup_push does for C: forced unwinding stops at this frame and jumps.
 __attribute__((noinline)) bool run_until_exit(void (*body)(void*), void* argument) {
   __pthread_unwind_buf_t buffer;
-  if (__sigsetjmp(reinterpret_cast<__jmp_buf_tag*>(&buffer.__cancel_jmp_buf), 0) != 0) return false;
+  if (__sigsetjmp(reinterpret_cast<__jmp_buf_tag*>(&buffer.__cancel_jmp_buf), 0) != 0) {
+    __pthread_unregister_cancel(&buffer);
+    return false;
+  }
   __pthread_register_cancel(&buffer);
   body(argument);
   __pthread_unregister_cancel(&buffer);

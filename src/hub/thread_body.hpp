@@ -8,7 +8,8 @@ namespace guv {
 /// frame where pthread_exit and cancellation end, then runs destructors and gives up robust mutexes.
 void run_thread_body(GreenThread& me);
 
-/// Calls `body(argument)` such that pthread_exit and cancellation, however deep, end here; false if they did.
+/// Calls `body(argument)` such that pthread_exit and cancellation, however deep, end here; false if they did. Either way
+/// the next pthread_exit ends where it would have before.
 bool run_until_exit(void (*body)(void*), void* argument);
 
 /// Thread-specific data: values live in the TCB, as glibc has them; destructors are kept here to be run for green threads.
