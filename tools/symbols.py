@@ -124,13 +124,14 @@ def document(rows):
 # ---- libraries ------------------------------------------------------------------------------------------------------
 
 def dynamic_functions(library):
-    """{name: {addresses}} of what the library defines for others; all versions of a name."""
+    """{name: {(address, kind, version)}} of what the library defines for others."""
     output = subprocess.run(["nm", "-D", "--defined-only", str(library)], check=True, capture_output=True, text=True).stdout
     found = collections.defaultdict(set)
     for line in output.splitlines():
         address, kind, name = line.split(None, 2)
         if kind not in "Aa":  # version definitions
-            found[name.split("@")[0]].add((int(address, 16), kind))
+            name, _, version = name.replace("@@", "@").partition("@")
+            found[name].add((int(address, 16), kind, version))
     return found
 
 
@@ -153,11 +154,11 @@ def running_libc():
 
 def problems_of_libc(rows, libc):
     functions = dynamic_functions(libc)
-    names = {row.name for row in rows}
+    by_name = {row.name: row for row in rows}
     found = []
     at = collections.defaultdict(set)
     for name, places in functions.items():
-        for address, kind in places:
+        for address, kind, _ in places:
             if kind in "TtWwi":
                 at[address].add(name)
     for row in rows:
@@ -167,10 +168,13 @@ def problems_of_libc(rows, libc):
             if row.name not in NOT_IN_EVERY_LIBC:
                 found.append(f"{row.name} has a row (line {row.line}) and is not in {libc}")
             continue
-        same = set().union(*(at[address] for address, _ in functions[row.name]))
+        same = set().union(*(at[address] for address, _, _ in functions[row.name]))
         relatives = {f"__{row.name}_chk", f"{row.name}64", f"__{row.name}", f"__{row.name}64", f"__libc_{row.name}"}
         for other in sorted(same | (relatives & functions.keys())):
-            if other not in names:
+            private = all(version == "GLIBC_PRIVATE" for _, _, version in functions[other])
+            if other in same and private and by_name.get(row.of, row).kind in ("ENTRY", "INNER"):
+                continue  # only libc calls it, and finds the patched entry
+            if other not in by_name:
                 reason = "is the same function" if other in same else "is a relative"
                 found.append(f"{other} {reason} of {row.name} in libc and has no row")
     return sorted(set(found))

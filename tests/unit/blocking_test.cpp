@@ -213,12 +213,17 @@ TEST_F(Blocking, ACallThatIsNeverRestartedIsEndedByAnyHandler) {
   join(sender);
 }
 
-TEST_F(Blocking, AResultThatIsThereAfterTheHandlerCounts) {
+TEST_F(Blocking, AResultThatIsThereGoesBeforeTheSignal) {
   handle(SIGUSR1, 0);
   handled = 0;
   FakeOn on;
-  GreenThread* sender = go([&] { send(on.thread, SIGUSR1); });
-  EXPECT_EQ(blocking(on, [](Mode) -> long { return handled ? 8 : -EAGAIN; }), 8);
+  bool ready = false;
+  GreenThread* sender = go([&] {
+    ready = true;
+    send(on.thread, SIGUSR1);
+  });
+  EXPECT_EQ(blocking(on, [&](Mode) -> long { return ready ? 8 : -EAGAIN; }), 8);
+  EXPECT_EQ(handled, 1);
   join(sender);
 }
 
