@@ -17,15 +17,13 @@ OTHERWISE = {
 }
 
 
-def imports(program):
-    output = subprocess.run(["nm", "-D", "--undefined-only", program], capture_output=True, text=True).stdout
-    return {line.split()[-1].split("@")[0] for line in output.splitlines()}
+def imports(programs):
+    output = subprocess.run(["nm", "-D", "--undefined-only", *programs], capture_output=True, text=True).stdout
+    return {line.split()[-1].split("@")[0] for line in output.splitlines() if line.strip()}
 
 
 def main():
-    called = set(OTHERWISE)
-    for program in sys.argv[1:]:
-        called |= imports(program)
+    called = set(OTHERWISE) | imports(sys.argv[1:])
     for source in Path(__file__).with_name("programs").glob("*.c*"):
         called |= set(re.findall(r"\bBY_NAME\(\s*(\w+)", source.read_text()))
     missing = [row for row in symbols.read_table() if row.handled and row.name not in called]
