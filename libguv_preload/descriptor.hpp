@@ -31,6 +31,9 @@ inline bool ready(int fd, short events) {
   return sys::call(SYS_ppoll, &asked, 1, &at_once, nullptr, 8) != 0;
 }
 
+/// pread(2), parked while a file's disk is slow.
+long read_at(int fd, void* buffer, size_t size, off_t offset);
+
 /// What is left of a vector when `done` bytes of it are, in at most as many parts as fit in here.
 class Rest {
  public:

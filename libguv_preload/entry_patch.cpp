@@ -49,6 +49,8 @@ struct Stubs {
   bool seal() { return mprotect(memory, size, PROT_READ | PROT_EXEC) == 0; }
 };
 
+bool patched = false;
+
 struct Patch {
   unsigned char* entry;
   unsigned char code[jump_size];
@@ -131,7 +133,10 @@ int patch_libc_entries() {
         "green threads", strerror(errno));
     return 0;
   }
+  patched = true;
   return static_cast<int>(count);
 }
+
+bool libc_is_patched() { return patched; }
 
 }  // namespace guv

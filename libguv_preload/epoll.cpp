@@ -73,15 +73,3 @@ GUV_INTERPOSE(int, epoll_pwait2,
     return sys::call(SYS_epoll_pwait2, epoll, events, most, timeout, mask, 8);
   });
 }
-
-namespace {
-
-int born(long epoll) {
-  if (!sys::failed(epoll)) fd_table::born(static_cast<int>(epoll), fd_table::Kind::other);
-  return static_cast<int>(sys::result(epoll));
-}
-
-}  // namespace
-
-GUV_INTERPOSE(int, epoll_create, (int size)) { return born(size > 0 ? sys::call(SYS_epoll_create1, 0) : -EINVAL); }
-GUV_INTERPOSE(int, epoll_create1, (int flags)) { return born(sys::call(SYS_epoll_create1, flags)); }

@@ -198,14 +198,10 @@ long write_vector(int fd, const iovec* first, int count) {
   });
 }
 
-long read_at(int fd, std::span<const iovec> parts, off_t offset, auto plain) {
+template <class Plain>
+long read_vector_at(int fd, std::span<const iovec> parts, off_t offset, Plain plain) {
   if (!self() || offset < 0 || kind_of(fd) != Kind::regular) return at_once(plain);
   return read_file(fd, parts, offset, plain);
-}
-
-long read_one_at(int fd, void* buffer, size_t size, off_t offset) {
-  const iovec part{buffer, size};
-  return read_at(fd, {&part, 1}, offset, [=] { return sys::call(SYS_pread64, fd, buffer, size, offset); });
 }
 
 long write_one_at(int fd, const void* buffer, size_t size, off_t offset) {
@@ -213,6 +209,11 @@ long write_one_at(int fd, const void* buffer, size_t size, off_t offset) {
 }
 
 }  // namespace
+
+long read_at(int fd, void* buffer, size_t size, off_t offset) {
+  const iovec part{buffer, size};
+  return read_vector_at(fd, {&part, 1}, offset, [=] { return sys::call(SYS_pread64, fd, buffer, size, offset); });
+}
 
 }  // namespace guv
 
@@ -234,7 +235,7 @@ GUV_INTERPOSE(ssize_t, readv, (int fd, const iovec* parts, int count)) {
 }
 
 GUV_INTERPOSE(ssize_t, pread, (int fd, void* buffer, size_t size, off_t offset)) {
-  return sys::result(read_one_at(fd, buffer, size, offset));
+  return sys::result(read_at(fd, buffer, size, offset));
 }
 GUV_ALSO(pread64, pread);
 GUV_ALSO(__pread64, pread);
@@ -243,14 +244,14 @@ GUV_ALSO_INNER(__pread64_nocancel, pread);
 
 GUV_INTERPOSE_UNDECLARED(ssize_t, __pread_chk, (int fd, void* buffer, size_t size, off_t offset, size_t room)) {
   if (size > room) __chk_fail();
-  return sys::result(read_one_at(fd, buffer, size, offset));
+  return sys::result(read_at(fd, buffer, size, offset));
 }
 GUV_ALSO(__pread64_chk, __pread_chk);
 
 GUV_INTERPOSE(ssize_t, preadv, (int fd, const iovec* parts, int count, off_t offset)) {
   const auto plain = [=] { return sys::call(SYS_preadv, fd, parts, count, offset, 0); };
   if (count <= 0 || count > IOV_MAX) return sys::result(plain());
-  return sys::result(read_at(fd, {parts, static_cast<size_t>(count)}, offset, plain));
+  return sys::result(read_vector_at(fd, {parts, static_cast<size_t>(count)}, offset, plain));
 }
 GUV_ALSO(preadv64, preadv);
 
@@ -258,7 +259,7 @@ GUV_INTERPOSE(ssize_t, preadv2, (int fd, const iovec* parts, int count, off_t of
   const auto plain = [=] { return sys::call(SYS_preadv2, fd, parts, count, offset, 0, flags); };
   if (flags || count <= 0 || count > IOV_MAX) return sys::result(at_once(plain));
   if (offset == here) return sys::result(read_vector(fd, parts, count));
-  return sys::result(read_at(fd, {parts, static_cast<size_t>(count)}, offset, plain));
+  return sys::result(read_vector_at(fd, {parts, static_cast<size_t>(count)}, offset, plain));
 }
 GUV_ALSO(preadv64v2, preadv2);
 

@@ -1,0 +1,210 @@
+// Files: opening, locking, flushing to disk, fcntl(2), ioctl(2). Where there is a way to try, it is tried; the rest waits
+// on a helper thread.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "descriptor.hpp"
+#include "interpose.hpp"
+#include "wait/pool.hpp"
+
+namespace guv {
+
+namespace {
+
+// ---- open -------------------------------------------------------------------------------------------------------
+
+constexpr bool has_mode(int flags) { return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE; }
+mode_t mode_of(int flags, va_list more) { return has_mode(flags) ? va_arg(more, mode_t) : 0; }
+
+/// fifo(7): opening one waits for the other side. Some devices wait for a carrier; memory (1), terminals (5, 136…) and
+/// the many small ones (10) do not.
+bool open_waits(int directory, const char* path, int flags) {
+  if (!self() || (flags & (O_NONBLOCK | O_PATH | O_DIRECTORY | O_EXCL))) return false;
+  struct stat status;
+  if (sys::failed(sys::call(SYS_newfstatat, directory, path, &status, 0))) return false;
+  if (S_ISFIFO(status.st_mode)) return (flags & O_ACCMODE) != O_RDWR;
+  const unsigned device = major(status.st_rdev);
+  return S_ISCHR(status.st_mode) && device != 1 && device != 5 && device != 10 && !(device >= 136 && device <= 143);
+}
+
+int open_at(int directory, const char* path, int flags, mode_t mode) {
+  const auto call = [=] { return sys::call(SYS_openat, directory, path, flags, mode); };
+  return newborn(open_waits(directory, path, flags) ? on_helper(call) : at_once(call));
+}
+
+/// The fortified forms have no mode; libc's own end the program where one is missing.
+template <class... Args>
+void check_flags(const char* name, int flags, Args... args) {
+  if (has_mode(flags)) next_symbol<int (*)(Args..., int)>(name)(args..., flags);
+}
+
+// ---- fcntl ------------------------------------------------------------------------------------------------------
+
+/// Locks belong to the process or to the description, so a helper may wait for them as well as anybody.
+long lock_record(int fd, int command, void* lock) {
+  const int attempt = command == F_SETLKW ? F_SETLK : F_OFD_SETLK;
+  return blocking(PoolWait(), [=](Mode mode) {
+    const long result = sys::call(SYS_fcntl, fd, mode == Mode::native ? command : attempt, lock);
+    return result == -EACCES ? -EAGAIN : result;
+  });
+}
+
+long duplicate(int fd, long duplicate) {
+  if (!sys::failed(duplicate)) fd_table::duplicated(fd, static_cast<int>(duplicate));
+  return duplicate;
+}
+
+/// F_GETOWN's answer for a process group would be taken for an error (fcntl(2), BUGS).
+long owner(int fd) {
+  f_owner_ex owner{};
+  const long result = sys::call(SYS_fcntl, fd, F_GETOWN_EX, &owner);
+  return sys::failed(result) ? result : owner.type == F_OWNER_PGRP ? -owner.pid : owner.pid;
+}
+
+// ---- ioctl ------------------------------------------------------------------------------------------------------
+
+/// Requests that wait: for output to be sent, or for a disk.
+bool ioctl_waits(unsigned long request) {
+  switch (request) {
+    case TCSBRK:
+    case TCSBRKP:
+    case TCSETSW:
+    case TCSETSF:
+    case TCSETAW:
+    case TCSETAF:
+    case BLKFLSBUF:
+    case FIFREEZE:
+    case FITHAW:
+    case FITRIM:
+    case FICLONE:
+    case FICLONERANGE:
+    case FIDEDUPERANGE: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+}  // namespace guv
+
+using namespace guv;
+
+GUV_INTERPOSE(int, open, (const char* path, int flags, ...)) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = mode_of(flags, more);
+  va_end(more);
+  return open_at(AT_FDCWD, path, flags, mode);
+}
+GUV_ALSO(__open, open);
+GUV_ALSO(open64, open);
+GUV_ALSO(__open64, open);
+GUV_ALSO_INNER(__open_nocancel, open);
+GUV_ALSO_INNER(__open64_nocancel, open);
+
+GUV_INTERPOSE(int, openat, (int directory, const char* path, int flags, ...)) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = mode_of(flags, more);
+  va_end(more);
+  return open_at(directory, path, flags, mode);
+}
+GUV_ALSO(openat64, openat);
+
+GUV_INTERPOSE_UNDECLARED(int, __open_2, (const char* path, int flags)) {
+  check_flags("__open_2", flags, path);
+  return open_at(AT_FDCWD, path, flags, 0);
+}
+GUV_ALSO(__open64_2, __open_2);
+
+GUV_INTERPOSE_UNDECLARED(int, __openat_2, (int directory, const char* path, int flags)) {
+  check_flags("__openat_2", flags, directory, path);
+  return open_at(directory, path, flags, 0);
+}
+GUV_ALSO(__openat64_2, __openat_2);
+
+GUV_INTERPOSE(int, creat, (const char* path, mode_t mode)) {
+  return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+GUV_ALSO(creat64, creat);
+
+// Takes the argument as libc does: a word, whatever it means to the command.
+GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
+  va_list more;
+  va_start(more, command);
+  void* const argument = va_arg(more, void*);
+  va_end(more);
+  long result;
+  switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC: result = duplicate(fd, sys::call(SYS_fcntl, fd, command, argument)); break;
+    case F_SETLKW:
+    case F_OFD_SETLKW: result = lock_record(fd, command, argument); break;
+    case F_GETOWN: {
+      result = owner(fd);
+      if (sys::failed(result)) break;
+      return static_cast<int>(result);
+    }
+    default: result = sys::call(SYS_fcntl, fd, command, argument);
+  }
+  return static_cast<int>(sys::result(result));
+}
+GUV_ALSO(fcntl64, fcntl);
+GUV_ALSO(__fcntl, fcntl);
+GUV_ALSO_INNER(__libc_fcntl64, fcntl);
+
+GUV_INTERPOSE(int, ioctl, (int fd, unsigned long request, ...)) {
+  va_list more;
+  va_start(more, request);
+  void* const argument = va_arg(more, void*);
+  va_end(more);
+  const auto call = [=] { return sys::call(SYS_ioctl, fd, request, argument); };
+  return static_cast<int>(sys::result(ioctl_waits(request) ? on_helper(call) : call()));
+}
+
+GUV_INTERPOSE(int, flock, (int fd, int operation)) {
+  const auto call = [=](int flags) { return sys::call(SYS_flock, fd, operation | flags); };
+  if (operation & LOCK_NB) return static_cast<int>(sys::result(call(0)));
+  return static_cast<int>(
+      sys::result(blocking(PoolWait(), [=](Mode mode) { return call(mode == Mode::native ? 0 : LOCK_NB); })));
+}
+
+GUV_INTERPOSE(int, fsync, (int fd)) {
+  return static_cast<int>(sys::result(on_helper([=] { return sys::call(SYS_fsync, fd); })));
+}
+
+GUV_INTERPOSE(int, fdatasync, (int fd)) {
+  return static_cast<int>(sys::result(on_helper([=] { return sys::call(SYS_fdatasync, fd); })));
+}
+
+GUV_INTERPOSE(int, syncfs, (int fd)) {
+  return static_cast<int>(sys::result(on_helper([=] { return sys::call(SYS_syncfs, fd); })));
+}
+
+GUV_INTERPOSE(void, sync, ()) {
+  on_helper([] { return sys::call(SYS_sync); });
+}
+
+GUV_INTERPOSE(int, sync_file_range, (int fd, off64_t offset, off64_t size, unsigned flags)) {
+  return static_cast<int>(
+      sys::result(on_helper([=] { return sys::call(SYS_sync_file_range, fd, offset, size, flags); })));
+}
+
+GUV_INTERPOSE(int, msync, (void* address, size_t size, int flags)) {
+  const auto call = [=] { return sys::call(SYS_msync, address, size, flags); };
+  return static_cast<int>(sys::result(flags & MS_SYNC ? on_helper(call) : at_once(call)));
+}
+
+GUV_INTERPOSE(int, tcdrain, (int fd)) {
+  return static_cast<int>(sys::result(on_helper([=] { return sys::call(SYS_ioctl, fd, TCSBRK, 1); })));
+}
+
+GUV_INTERPOSE(int, dup, (int fd)) { return static_cast<int>(sys::result(duplicate(fd, sys::call(SYS_dup, fd)))); }
