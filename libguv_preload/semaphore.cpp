@@ -46,6 +46,7 @@ long try_wait(sem_t* semaphore) {
 int wait(sem_t* semaphore, Deadline until) {
   AddressWait on(semaphore, -EAGAIN, until);
   on.cancellation_point = true;
+  on.on_handler = OnHandler::restart_if_asked;
   const long result = blocking(on, [=](Mode) { return try_wait(semaphore); });
   return static_cast<int>(sys::result(result > 0 ? -result : result));
 }

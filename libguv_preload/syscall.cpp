@@ -29,7 +29,9 @@ Deadline futex_deadline(int operation, const timespec* timeout) {
 /// Waits until it is taken from the queue; enqueued if, and only if, the word still had its value.
 class FutexWait : public AddressWait {
  public:
-  FutexWait(AddressWaiter& waiter, Deadline until) : AddressWait(waiter.address, -EBUSY, until) {}
+  FutexWait(AddressWaiter& waiter, Deadline until) : AddressWait(waiter.address, -EBUSY, until) {
+    on_handler = OnHandler::restart_if_asked;
+  }
   Arm arm(GreenThread*) const { return Arm::look_again; }
   void disarm() const {}
 };

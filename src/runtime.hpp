@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "hub/children.hpp"
 #include "hub/hub.hpp"
 #include "hub/offload.hpp"
 #include "hub/parking_lot.hpp"
@@ -16,6 +17,7 @@ class Runtime {
   ParkingLot& lot() { return lot_; }
   Hub& hub() { return hub_; }
   Offload& offload() { return offload_; }
+  Children& children() { return children_; }
   GreenThread& main_thread() { return *main_thread_; }
 
   /// In the child of fork.
@@ -28,6 +30,7 @@ class Runtime {
   ParkingLot lot_;
   Hub hub_;
   Offload offload_;
+  Children children_;
   GreenThread first_thread_;
   GreenThread* main_thread_ = &first_thread_;  // after fork: the thread that called it
 };

@@ -107,17 +107,25 @@ bool Hub::adopt_caller(GreenThread& main_thread, const char** why_not) {
   return true;
 }
 
+// Slots are whole pages apart: without this the hot lines of all threads would compete for the same few sets of the caches.
+// Not more than what keeps TCB and first frames within two pages.
+constexpr size_t colours = 16, cache_line = 64;
+static size_t colour_of(const StackSlot& slot) {
+  return reinterpret_cast<uintptr_t>(slot.base) / slot.size % colours * cache_line;
+}
+
 GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void* argument) {
   // The slot holds this struct, the TCB and static TLS besides the stack. glibc takes TLS from the asked-for size and
   // adds the guard; a stack of the program's own holds frames only.
   constexpr size_t frames_for_own = 4096;
-  const size_t room = sizeof(GreenThread) + 64 + (options.user_stack ? tcb::static_size() + frames_for_own : 0);
+  const size_t room = sizeof(GreenThread) + (colours + 1) * cache_line + (options.user_stack ? tcb::static_size() + frames_for_own : 0);
   const size_t stack_size = options.user_stack ? 0 : options.stack_size;
   bool reused = false;
   Critical critical;
   StackSlot slot = stacks_.take(stack_size + room, &reused);
   if (!slot) return nullptr;
-  auto place = (reinterpret_cast<uintptr_t>(slot.top()) - sizeof(char*) - sizeof(GreenThread)) & ~uintptr_t{63};
+  const auto place =
+      ((reinterpret_cast<uintptr_t>(slot.top()) - sizeof(char*) - sizeof(GreenThread)) & ~uintptr_t{63}) - colour_of(slot);
   auto* thread = reinterpret_cast<GreenThread*>(place);
   char* low = options.user_stack ? options.user_stack : slot.base + StackPool::guard_size;
   uintptr_t handle;

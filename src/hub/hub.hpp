@@ -76,6 +76,8 @@ class Hub {
   const HubCounts& counts() const { return counts_; }
   GreenThread* current() const { return current_; }
   uint64_t live() const { return live_; }
+  /// The TCB of the loop: the kernel thread's own, as far as libc can tell.
+  uintptr_t loop_handle() const { return loop_context_.thread_pointer; }
   void main_has_exited() { --live_; }
 
   template <class Visit>

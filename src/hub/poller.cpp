@@ -127,7 +127,7 @@ namespace private_fd {
 
 namespace {
 
-constexpr int max_owned = 16;
+constexpr int max_owned = 64;
 std::atomic<int> owned[max_owned];  // fd + 1; 0: free
 std::atomic<int> lowest{INT32_MAX};
 
@@ -137,7 +137,7 @@ int hide(int fd) {
   rlimit limit{};
   sys::call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit);
   const rlim_t highest = limit.rlim_cur < 1 << 20 ? limit.rlim_cur : 1 << 20;
-  long moved = sys::call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, highest > 80 ? highest - 32 : highest / 2);
+  long moved = sys::call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, highest > 256 ? highest - 128 : highest / 2);
   if (sys::failed(moved)) {
     moved = fd;
   } else {

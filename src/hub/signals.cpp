@@ -1,14 +1,18 @@
 #include "hub/signals.hpp"
 
-#include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <utility>
+
+#include "arch/signal_stack.hpp"
 #include "base/log.hpp"
 #include "base/real.hpp"
+#include "base/spinlock.hpp"
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
 #include "runtime.hpp"
@@ -19,15 +23,11 @@ namespace {
 
 constexpr int signal_count = 64;
 constexpr size_t kernel_set_size = 8;
-constexpr uint64_t unblockable = bit(SIGKILL) | bit(SIGSTOP);
-constexpr uint64_t libc_internal = bit(32) | bit(33);  // SIGCANCEL, SIGSETXID
 constexpr uint64_t ignored_by_default = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
 constexpr uint64_t faults = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGTRAP) | bit(SIGSYS);
 constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS);
-constexpr size_t alternate_stack_size = 64 * 1024;
+constexpr size_t fault_stack_size = 64 * 1024;
 constexpr int node_count = 1024;
-
-using Handler = void (*)(int, siginfo_t*, void*);
 
 struct Everything {
   struct sigaction actions[signal_count + 1];  // what the program set
@@ -38,13 +38,28 @@ struct Everything {
   ThreadSignals process;                       // sent to the process while nobody could take them
   List<PendingSignal> free_nodes;
   int signal_fd = -1;                          // wakes threads in sigwait when the kernel has something for them
-  uint64_t awaited = 0;
+  uint64_t awaited = 0;                        // by any thread, ever
+  char* fault_stack = nullptr;                 // the kernel's alternate stack
+  Spinlock lock;                               // for actions and all queues: other kernel threads come here too
 };
 
 Everything all;
 PendingSignal nodes[node_count];
 
+/// No handler of this kernel thread and no other kernel thread comes in between.
+class Locked {
+ public:
+  Locked() : guard_(all.lock) {}
+
+ private:
+  Critical critical_;
+  SpinGuard guard_;
+};
+
 void on_signal(int signal, siginfo_t* info, void* context);
+
+// The kernel's frame has room for its own 8 bytes of mask only.
+uint64_t& mask_in(ucontext_t& context) { return *reinterpret_cast<uint64_t*>(&context.uc_sigmask); }
 
 bool has_handler(const struct sigaction& action) {
   return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
@@ -60,13 +75,15 @@ void install(int signal) {
   struct sigaction ours = wanted;
   if (has_handler(wanted) || (always_ours & bit(signal) && wanted.sa_handler == SIG_DFL)) {
     ours.sa_sigaction = &on_signal;
-    ours.sa_flags = SA_SIGINFO | SA_RESTART | (wanted.sa_flags & (SA_NOCLDSTOP | SA_NOCLDWAIT));
-    // Only faults run on guv's alternate stack: they do not park, and may come from an overflown stack.
+    ours.sa_flags = SA_SIGINFO | (wanted.sa_flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
+    // Faults begin on guv's alternate stack, since the thread's own may have overflown.
     if (faults & bit(signal)) ours.sa_flags |= SA_ONSTACK;
     sigfillset(&ours.sa_mask);
   }
   real().sigaction(signal, &ours, nullptr);
 }
+
+// ---- masks ------------------------------------------------------------------------------------------------------
 
 void count_blocked(uint64_t bits, int step) {
   for (; bits; bits &= bits - 1) {
@@ -76,8 +93,8 @@ void count_blocked(uint64_t bits, int step) {
 }
 
 void update_kernel_mask() {
-  uint64_t mask = 0;
   if (all.blocked_in_all == 0 && all.kernel_mask == 0) return;
+  uint64_t mask = 0;
   for (int signal = 1; signal <= signal_count; ++signal) {
     if (all.blocked_by[signal] && all.blocked_by[signal] == all.thread_count) mask |= bit(signal);
   }
@@ -91,18 +108,22 @@ void account(GreenThread& thread, uint64_t mask) {
   mask &= ~(unblockable | libc_internal);
   const uint64_t changed = thread.signals.mask ^ mask;
   if (!changed) return;
+  Critical critical;
   count_blocked(changed & mask, 1);
   count_blocked(changed & ~mask, -1);
   thread.signals.mask = mask;
   update_kernel_mask();
 }
 
-bool enqueue(ThreadSignals& where, const siginfo_t& info) {
+// ---- queues -----------------------------------------------------------------------------------------------------
+
+bool enqueue(ThreadSignals& where, const siginfo_t& info, bool for_process) {
   // Standard signals do not queue: one pending is enough (signal(7)).
   if ((where.pending_set & bit(info.si_signo)) && info.si_signo < SIGRTMIN) return true;
   PendingSignal* node = all.free_nodes.pop_front();
   if (!node) return false;
   node->info = info;
+  node->for_process = for_process;
   where.pending.push_back(node);
   where.pending_set |= bit(info.si_signo);
   return true;
@@ -115,13 +136,10 @@ bool dequeue(ThreadSignals& where, uint64_t allowed, siginfo_t* info) {
   const int signal = __builtin_ctzll(candidates) + 1;
   PendingSignal* found = nullptr;
   bool more = false;
-  for (PendingSignal* node = where.pending.front(); node; node = where.pending.next(node)) {
+  for (PendingSignal* node = where.pending.front(); node && !more; node = where.pending.next(node)) {
     if (node->info.si_signo != signal) continue;
-    if (found) {
-      more = true;
-      break;
-    }
-    found = node;
+    more = found != nullptr;
+    if (!found) found = node;
   }
   if (!more) where.pending_set &= ~bit(signal);
   if (!found) return false;
@@ -131,63 +149,16 @@ bool dequeue(ThreadSignals& where, uint64_t allowed, siginfo_t* info) {
   return true;
 }
 
-// The default action, with the kernel's own hand: everything else about it (core, status, stop) is then right.
-void take_default_action(const siginfo_t& info) {
-  struct sigaction plain {};
-  plain.sa_handler = SIG_DFL;
-  const int signal = info.si_signo;
-  real().sigaction(signal, &plain, nullptr);
-  const uint64_t before = all.kernel_mask;
-  set_kernel_mask(before & ~bit(signal));
-  sys::call(SYS_tgkill, sys::call(SYS_getpid), sys::call(SYS_gettid), signal);
-  set_kernel_mask(before);
-  install(signal);  // it was one that only stops
+void discard(ThreadSignals& where, uint64_t set) {
+  siginfo_t discarded;
+  while (dequeue(where, set, &discarded)) {
+  }
 }
 
-// Runs the program's handler on the calling green thread.
-Ran invoke(GreenThread& me, const siginfo_t& info, void* context) {
-  const int signal = info.si_signo;
-  const struct sigaction action = all.actions[signal];
-  if (!has_handler(action)) {
-    if (!ignored(signal)) take_default_action(info);
-    return {};
-  }
-  if (action.sa_flags & SA_RESETHAND) {
-    all.actions[signal].sa_handler = SIG_DFL;
-    all.actions[signal].sa_flags &= ~SA_SIGINFO;
-    install(signal);
-  }
-  const int saved_errno = errno;
-  const uint64_t mask_before = me.signals.mask;
-  uint64_t mask = mask_before | to_bits(action.sa_mask);
-  if (!(action.sa_flags & SA_NODEFER)) mask |= bit(signal);
-  {
-    Critical critical;
-    account(me, mask);
-  }
-  ++me.signals.handler_depth;
-  if (action.sa_flags & SA_SIGINFO) {
-    siginfo_t copy = info;
-    if (context) {
-      action.sa_sigaction(signal, &copy, context);
-    } else {
-      ucontext_t here;
-      getcontext(&here);
-      from_bits(mask_before, &here.uc_sigmask);
-      action.sa_sigaction(signal, &copy, &here);
-    }
-  } else {
-    action.sa_handler(signal);
-  }
-  --me.signals.handler_depth;
-  {
-    Critical critical;
-    account(me, mask_before);
-  }
-  errno = saved_errno;
-  return {true, (action.sa_flags & SA_RESTART) != 0};
-}
+// ---- who gets it ------------------------------------------------------------------------------------------------
 
+// Whom the kernel would choose: the main thread, else one that is running, else any. Threads away on a helper come last:
+// they take signals only when they are back.
 GreenThread* choose(int signal) {
   Hub& hub = runtime().hub();
   const uint64_t wanted = bit(signal);
@@ -195,20 +166,168 @@ GreenThread* choose(int signal) {
     return thread.state != State::finished && (!(thread.signals.mask & wanted) || (thread.signals.awaited & wanted));
   };
   GreenThread& first = runtime().main_thread();
-  if (eligible(first)) return &first;
+  if (eligible(first) && first.state != State::elsewhere) return &first;
   if (GreenThread* running = hub.current(); running && eligible(*running)) return running;
   GreenThread* found = nullptr;
   hub.for_each_thread([&](GreenThread& thread) {
-    if (!found && eligible(thread)) found = &thread;
+    if (eligible(thread) && (!found || found->state == State::elsewhere)) found = &thread;
   });
   return found;
 }
 
+// What tgkill sent from here, and what the running thread's own system call brought about, which looks as if it had been
+// sent by kill.
 bool directed_at_thread(const siginfo_t& info) {
-  return info.si_code == SI_TKILL && info.si_pid == static_cast<pid_t>(sys::call(SYS_getpid));
+  const bool by_its_call = info.si_code == SI_USER && (info.si_signo == SIGPIPE || info.si_signo == SIGXFSZ);
+  return (info.si_code == SI_TKILL || by_its_call) && info.si_pid == static_cast<pid_t>(sys::call(SYS_getpid));
 }
 
+// For `target` to run when it gets there; for the process, until somebody can, if there is none.
+void leave_for(GreenThread* target, const siginfo_t& info, bool for_process) {
+  {
+    Locked locked;
+    enqueue(target ? target->signals : all.process, info, for_process);
+  }
+  if (target) Hub::unpark(target);
+}
+
+// What was sent to the process and this thread cannot take any more goes to one that can (retarget_shared_pending in the
+// kernel).
+void pass_on(GreenThread& thread, uint64_t set) {
+  uint64_t movable = 0;
+  for (PendingSignal* node = thread.signals.pending.front(); node; node = thread.signals.pending.next(node)) {
+    if (node->for_process) movable |= bit(node->info.si_signo) & set & ~thread.signals.awaited;
+  }
+  for (; movable; movable &= movable - 1) {
+    siginfo_t info;
+    {
+      Locked locked;
+      if (!dequeue(thread.signals, movable & -movable, &info)) continue;
+    }
+    leave_for(choose(info.si_signo), info, true);
+  }
+}
+
+// The mask alone. What the thread cannot take any more, others may; what waited for somebody to take it, it may.
+void change_mask(GreenThread& me, uint64_t mask) {
+  account(me, mask);
+  while (all.process.pending_set & ~me.signals.mask) {
+    Locked locked;
+    siginfo_t info;
+    if (!dequeue(all.process, ~me.signals.mask, &info)) break;
+    enqueue(me.signals, info, true);
+  }
+  if (me.signals.pending_set & me.signals.mask) [[unlikely]] pass_on(me, me.signals.mask);
+}
+
+// ---- running handlers -------------------------------------------------------------------------------------------
+
+// The default action, with the kernel's own hand: everything else about it (core, status, stop) is then right.
+void take_default_action(int signal) {
+  struct sigaction plain {};
+  plain.sa_handler = SIG_DFL;
+  real().sigaction(signal, &plain, nullptr);
+  const uint64_t all_but_it = ~(bit(signal) | libc_internal);
+  uint64_t before = 0;
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all_but_it, &before, kernel_set_size);
+  sys::call(SYS_tgkill, sys::call(SYS_getpid), sys::call(SYS_gettid), signal);
+  set_kernel_mask(before);
+  install(signal);  // it was one that only stops
+}
+
+bool within(const stack_t& stack, const void* address) {
+  const auto* where = static_cast<const char*>(address);
+  const auto* low = static_cast<const char*>(stack.ss_sp);
+  return !(stack.ss_flags & SS_DISABLE) && where > low && where <= low + stack.ss_size;
+}
+
+// The top of the stack that the handler shall run on, if that is not the one in use: SA_ONSTACK, sigaltstack(2).
+char* alternate_stack_for(const struct sigaction& action, const GreenThread& me, const void* stack_pointer) {
+  const stack_t& alternate = me.signals.alternate;
+  if (!(action.sa_flags & SA_ONSTACK) || (alternate.ss_flags & SS_DISABLE)) return nullptr;
+  return within(alternate, stack_pointer) ? nullptr : static_cast<char*>(alternate.ss_sp) + alternate.ss_size;
+}
+
+// The disposition at the moment of delivery, which SA_RESETHAND ends.
+struct sigaction disposition_at_delivery(int signal) {
+  Locked locked;
+  const struct sigaction action = all.actions[signal];
+  if (has_handler(action) && (action.sa_flags & SA_RESETHAND)) {
+    all.actions[signal].sa_handler = SIG_DFL;
+    all.actions[signal].sa_flags &= ~SA_SIGINFO;
+    install(signal);
+  }
+  return action;
+}
+
+uint64_t mask_while_handling(uint64_t mask, int signal, const struct sigaction& action) {
+  return mask | to_bits(action.sa_mask) | (action.sa_flags & SA_NODEFER ? 0 : bit(signal));
+}
+
+struct HandlerCall {
+  const struct sigaction& action;
+  siginfo_t info;
+  ucontext_t* context;
+
+  void operator()() {
+    if (action.sa_flags & SA_SIGINFO) {
+      action.sa_sigaction(info.si_signo, &info, context);
+    } else {
+      action.sa_handler(info.si_signo);
+    }
+  }
+};
+
+// Without a frame of the kernel's: the context that the handler sees is where it is called.
+void call_here(HandlerCall& call, GreenThread& me, uint64_t mask_before) {
+  ucontext_t here;
+  if (call.action.sa_flags & SA_SIGINFO) {
+    getcontext(&here);
+    from_bits(mask_before, &here.uc_sigmask);
+  }
+  call.context = &here;
+  if (char* top = alternate_stack_for(call.action, me, __builtin_frame_address(0))) {
+    call_on_stack(top, [](void* call) { (*static_cast<HandlerCall*>(call))(); }, &call);
+  } else {
+    call();
+  }
+}
+
+// Runs the program's handler on the calling green thread: in the kernel's frame (`context`), or without one.
+Ran invoke(GreenThread& me, const siginfo_t& info, ucontext_t* context) {
+  const int signal = info.si_signo;
+  const struct sigaction action = disposition_at_delivery(signal);
+  if (!has_handler(action)) {
+    if (!ignored(signal)) take_default_action(signal);
+    return {};
+  }
+  const int saved_errno = errno;
+  const uint64_t mask_before = me.signals.mask;
+  uint64_t mask_after = mask_before;
+  account(me, mask_while_handling(mask_before, signal, action));
+  const bool deferred = std::exchange(me.signals.deferred, false);
+  HandlerCall call{action, info, context};
+  if (context) {
+    mask_in(*context) = mask_before;
+    call();
+    mask_after = mask_in(*context);  // which a handler may change
+  } else {
+    call_here(call, me, mask_before);
+  }
+  me.signals.deferred = deferred;
+  account(me, mask_after);
+  errno = saved_errno;
+  return {true, (action.sa_flags & SA_RESTART) != 0};
+}
+
+// ---- from the kernel --------------------------------------------------------------------------------------------
+
 bool is_fault(const siginfo_t& info) { return info.si_code > 0 && (faults & bit(info.si_signo)); }
+
+StackSlot overflown_stack(const siginfo_t& info) {
+  if (!is_fault(info) || !(always_ours & bit(info.si_signo))) return {};
+  return runtime().hub().stacks().find_guard(info.si_addr);
+}
 
 void report_overflow(const siginfo_t& info, const StackSlot& slot) {
   GreenThread* thread = per_thread.owner;
@@ -220,66 +339,108 @@ void report_overflow(const siginfo_t& info, const StackSlot& slot) {
       static_cast<unsigned long long>(thread->id), thread->name, thread->stack_size / 1024);
 }
 
-void handle_fault(siginfo_t* info, void* context) {
+// As the kernel's force_sig: a blocked fault kills, and so does one with no stack to handle it on.
+bool can_handle_fault(int signal, const struct sigaction& action, const GreenThread* me, const StackSlot& overflown) {
+  if (!has_handler(action)) return false;
+  if (!me) return true;
+  const bool no_stack = overflown && (!(action.sa_flags & SA_ONSTACK) || (me->signals.alternate.ss_flags & SS_DISABLE));
+  return !no_stack && !(me->signals.mask & bit(signal));
+}
+
+void serve_fault(siginfo_t* info, ucontext_t* context) {
   const int signal = info->si_signo;
-  if (signal == SIGSEGV || signal == SIGBUS) {
-    if (StackSlot slot = runtime().hub().stacks().find_guard(info->si_addr)) report_overflow(*info, slot);
-  }
-  if (!has_handler(all.actions[signal])) {
+  const struct sigaction action = all.actions[signal];
+  const StackSlot overflown = overflown_stack(*info);
+  GreenThread* me = per_thread.owner;
+  if (!can_handle_fault(signal, action, me, overflown)) {
+    if (overflown) report_overflow(*info, overflown);
     // Back to the faulting instruction: the kernel's own action follows.
-    real().sigaction(signal, &all.actions[signal], nullptr);
-    return;
-  }
-  if (GreenThread* me = per_thread.owner) {
+    struct sigaction plain {};
+    plain.sa_handler = SIG_DFL;
+    real().sigaction(signal, &plain, nullptr);
+  } else if (me && per_thread.hub) {
+    set_kernel_mask(all.kernel_mask);
     invoke(*me, *info, context);
+    mask_in(*context) = all.kernel_mask;
   } else {
-    all.actions[signal].sa_sigaction(signal, info, context);
+    HandlerCall{action, *info, context}();
   }
 }
 
-// Runs on whatever the hub's kernel thread (or a native one) was doing, with all signals blocked.
-void on_signal(int signal, siginfo_t* info, void* raw_context) {
-  const int saved_errno = errno;
-  auto* context = static_cast<ucontext_t*>(raw_context);
-  Hub* hub = per_thread.hub;
-  if (is_fault(*info)) {
-    handle_fault(info, context);
-  } else if (!hub) {
-    if (per_thread.critical > 0) {
-      // Back to the kernel, to be held until the critical section ends.
-      per_thread.signal_waits = true;
-      per_thread.mask_then = to_bits(context->uc_sigmask);
-      sys::call(SYS_rt_tgsigqueueinfo, sys::call(SYS_getpid), sys::call(SYS_gettid), signal, info);
-      sigfillset(&context->uc_sigmask);
-    } else if (has_handler(all.actions[signal])) {
-      const struct sigaction action = all.actions[signal];
-      set_kernel_mask(to_bits(context->uc_sigmask) | to_bits(action.sa_mask) | (action.sa_flags & SA_NODEFER ? 0 : bit(signal)));
-      if (action.sa_flags & SA_SIGINFO) {
-        action.sa_sigaction(signal, info, context);
-      } else {
-        action.sa_handler(signal);
-      }
-    }
-  } else if (hub->in_critical()) {
-    hub->hold_signal(*info);
-    sigfillset(&context->uc_sigmask);
+// On a thread that is no hub (a native one, a helper, a child of vfork) signals are the kernel's business.
+void serve_on_kernel_thread(siginfo_t* info, ucontext_t* context) {
+  const int signal = info->si_signo;
+  if (per_thread.critical > 0) {
+    // Back to the kernel, to be held until the critical section ends.
+    per_thread.signal_waits = true;
+    per_thread.mask_then = mask_in(*context);
+    sys::call(SYS_rt_tgsigqueueinfo, sys::call(SYS_getpid), sys::call(SYS_gettid), signal, info);
+    mask_in(*context) = ~libc_internal;
+    return;
+  }
+  const struct sigaction action = disposition_at_delivery(signal);
+  if (!has_handler(action)) return;
+  set_kernel_mask(mask_while_handling(mask_in(*context), signal, action));
+  HandlerCall{action, *info, context}();
+}
+
+void serve_on_hub(Hub& hub, siginfo_t* info, ucontext_t* context) {
+  const int signal = info->si_signo;
+  if (hub.in_critical()) {
+    hub.hold_signal(*info);
+    mask_in(*context) = ~libc_internal;
+    return;
+  }
+  // The mask of the kernel thread is that of no thread in particular: back to it before the handler may park.
+  set_kernel_mask(all.kernel_mask);
+  GreenThread& me = *per_thread.owner;
+  const bool directed = directed_at_thread(*info);
+  GreenThread* target = directed ? &me : choose(signal);
+  if (target == &me && !me.signals.deferred && !(me.signals.mask & bit(signal))) {
+    invoke(me, *info, context);
+    run_arrived(me);
   } else {
-    // The mask of the kernel thread is that of no thread in particular: back to it before the handler may park.
-    set_kernel_mask(all.kernel_mask);
-    GreenThread* me = per_thread.owner;
-    if (me && directed_at_thread(*info) && !(me->signals.mask & bit(signal))) {
-      invoke(*me, *info, context);
-    } else if (me && choose(signal) == me && !(me->signals.mask & bit(signal))) {
-      invoke(*me, *info, context);
-      run_pending(*me);
-    } else {
-      take(*info);
-    }
-    from_bits(all.kernel_mask, &context->uc_sigmask);
+    leave_for(target, *info, !directed);
+  }
+  mask_in(*context) = all.kernel_mask;
+}
+
+void serve(int, siginfo_t* info, void* raw_context) {
+  auto* context = static_cast<ucontext_t*>(raw_context);
+  const int saved_errno = errno;
+  if (is_fault(*info)) {
+    serve_fault(info, context);
+  } else if (Hub* hub = per_thread.hub) {
+    serve_on_hub(*hub, info, context);
+  } else {
+    serve_on_kernel_thread(info, context);
   }
   errno = saved_errno;
 }
 
+// Faults begin on guv's alternate stack; the program's handlers, which may park or jump, must not stay there.
+char* stack_to_move_to(const siginfo_t& info, const ucontext_t& context) {
+  const GreenThread* me = per_thread.owner;
+  if (!me || !per_thread.hub || per_thread.hub->in_critical()) return nullptr;
+  const struct sigaction& action = all.actions[info.si_signo];
+  if (!has_handler(action)) return nullptr;
+  char* const interrupted = stack_pointer_of(context);
+  if (char* top = alternate_stack_for(action, *me, interrupted)) return top;
+  if (overflown_stack(info)) return nullptr;
+  constexpr int red_zone = 128;
+  const auto* here = static_cast<char*>(__builtin_frame_address(0));
+  const bool on_fault_stack = here >= all.fault_stack && here < all.fault_stack + fault_stack_size;
+  return on_fault_stack && interrupted ? interrupted - red_zone : nullptr;
+}
+
+// Runs on whatever this kernel thread was doing, with all signals blocked.
+void on_signal(int signal, siginfo_t* info, void* raw_context) {
+  auto* context = static_cast<ucontext_t*>(raw_context);
+  if (char* top = stack_to_move_to(*info, *context)) move_signal_frame(signal, context, top, &serve);
+  serve(signal, info, context);
+}
+
+// Edge-triggered: a signal that nobody awaits any more stays readable.
 void make_signal_fd() {
   const long fd = sys::call(SYS_signalfd4, -1, &all.awaited, kernel_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
   if (sys::failed(fd)) return;
@@ -291,7 +452,7 @@ void make_signal_fd() {
           if (thread.signals.awaited) Hub::unpark(&thread);
         });
       },
-      nullptr);
+      nullptr, EPOLLIN | EPOLLET);
 }
 
 }  // namespace
@@ -302,7 +463,7 @@ void from_bits(uint64_t bits, sigset_t* set) {
 }
 
 uint64_t block_all() {
-  const uint64_t everything = ~uint64_t{0};
+  const uint64_t everything = ~libc_internal;  // libc's setuid waits until every kernel thread has taken SIGSETXID
   uint64_t before = 0;
   sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &before, kernel_set_size);
   return before;
@@ -318,11 +479,12 @@ void start(GreenThread& main_thread) {
   all.kernel_mask = mask;
   account(main_thread, mask);
 
-  void* stack = mmap(nullptr, alternate_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* stack = mmap(nullptr, fault_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (stack != MAP_FAILED) {
     stack_t alternate{};
     alternate.ss_sp = stack;
-    alternate.ss_size = alternate_stack_size;
+    alternate.ss_size = fault_stack_size;
+    all.fault_stack = static_cast<char*>(stack);
     real().sigaltstack(&alternate, &main_thread.signals.alternate);
   }
   for (int signal = 1; signal <= signal_count; ++signal) {
@@ -334,52 +496,76 @@ void start(GreenThread& main_thread) {
 
 int action(int signal, const struct sigaction* fresh, struct sigaction* old) {
   if (!valid(signal) || ((unblockable | libc_internal) & bit(signal))) return real().sigaction(signal, fresh, old);
-  Critical critical;
+  Locked locked;
   const struct sigaction before = all.actions[signal];
   if (fresh) {
     all.actions[signal] = *fresh;
     install(signal);
     // POSIX: setting a disposition that ignores discards what is pending.
     if (ignored(signal)) {
-      siginfo_t discarded;
-      runtime().hub().for_each_thread([&](GreenThread& thread) {
-        while (dequeue(thread.signals, bit(signal), &discarded)) {
-        }
-      });
+      discard(all.process, bit(signal));
+      runtime().hub().for_each_thread([&](GreenThread& thread) { discard(thread.signals, bit(signal)); });
     }
   }
   if (old) *old = before;
   return 0;
 }
 
-void set_mask(GreenThread& me, uint64_t mask) {
-  {
-    Critical critical;
-    account(me, mask);
-    // What the process was sent while nobody could take it.
-    siginfo_t info;
-    while (dequeue(all.process, ~me.signals.mask, &info)) enqueue(me.signals, info);
+int alternate_stack(GreenThread& me, const stack_t* fresh, stack_t* old) {
+  stack_t& current = me.signals.alternate;
+  const stack_t before = current;
+  const bool in_use = within(current, __builtin_frame_address(0));
+  if (fresh) {
+    constexpr int autodisarm = 1 << 31;  // SS_AUTODISARM, of <linux/signal.h>
+    constexpr size_t kernels_least = 2048;
+    const int mode = fresh->ss_flags & ~autodisarm;
+    if (in_use) return EPERM;
+    if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK) return EINVAL;
+    if (mode != SS_DISABLE && fresh->ss_size < kernels_least) return ENOMEM;
+    current = mode == SS_DISABLE ? stack_t{nullptr, SS_DISABLE, 0} : stack_t{fresh->ss_sp, 0, fresh->ss_size};
   }
-  if (deliverable(me)) run_pending(me);
+  if (old) {
+    *old = before;
+    if (in_use) old->ss_flags = SS_ONSTACK;
+  }
+  return 0;
 }
 
-int change_mask(GreenThread& me, int how, const sigset_t* set, sigset_t* old) {
-  const uint64_t before = me.signals.mask;
-  if (set) {
-    const uint64_t bits = to_bits(*set);
-    uint64_t mask;
-    switch (how) {
-      case SIG_BLOCK: mask = before | bits; break;
-      case SIG_UNBLOCK: mask = before & ~bits; break;
-      case SIG_SETMASK: mask = bits; break;
-      default: return EINVAL;
-    }
-    if (old) from_bits(before, old);
-    set_mask(me, mask);
-    return 0;
+bool combine(int how, uint64_t before, uint64_t set, uint64_t* mask) {
+  switch (how) {
+    case SIG_BLOCK: *mask = before | set; return true;
+    case SIG_UNBLOCK: *mask = before & ~set; return true;
+    case SIG_SETMASK: *mask = set; return true;
+    default: return false;
   }
-  if (old) from_bits(before, old);
-  return 0;
+}
+
+void set_mask(GreenThread& me, uint64_t mask) {
+  change_mask(me, mask);
+  run_arrived(me);
+}
+
+MaskDuringCall::MaskDuringCall(GreenThread* me, const sigset_t* mask) : me_(mask ? me : nullptr) {
+  if (!me_) return;
+  before_ = me_->signals.mask;
+  deferred_before_ = std::exchange(me_->signals.deferred, true);
+  change_mask(*me_, to_bits(*mask));
+}
+
+MaskDuringCall::~MaskDuringCall() {
+  if (!me_) return;
+  change_mask(*me_, before_);
+  me_->signals.deferred = deferred_before_;
+  run_arrived(*me_);
+}
+
+siginfo_t from_this_thread(int signal) {
+  siginfo_t info{};
+  info.si_signo = signal;
+  info.si_code = SI_TKILL;
+  info.si_pid = static_cast<pid_t>(sys::call(SYS_getpid));
+  info.si_uid = static_cast<uid_t>(sys::call(SYS_getuid));
+  return info;
 }
 
 int send(GreenThread& target, const siginfo_t& info) {
@@ -387,42 +573,46 @@ int send(GreenThread& target, const siginfo_t& info) {
   if (signal == 0) return 0;
   if (!valid(signal)) return EINVAL;
   if (target.state == State::finished) return 0;
-  const bool blocked = target.signals.mask & bit(signal);
-  const bool awaited = target.signals.awaited & bit(signal);
-  if (!blocked && !awaited) {
+  if (!(target.signals.mask & bit(signal)) && !(target.signals.awaited & bit(signal))) {
     if (ignored(signal)) return 0;
     if (!has_handler(all.actions[signal])) {
-      take_default_action(info);
-      return 0;
-    }
-    if (&target == self()) {
-      invoke(target, info, nullptr);
+      take_default_action(signal);
       return 0;
     }
   }
-  Critical critical;
-  if (!enqueue(target.signals, info)) return EAGAIN;
-  if (!blocked || awaited) Hub::unpark(&target);
+  {
+    Locked locked;
+    if (!enqueue(target.signals, info, false)) return EAGAIN;
+  }
+  if (&target == self()) {
+    run_arrived(target);
+  } else {
+    Hub::unpark(&target);
+  }
   return 0;
 }
 
 Ran run_pending(GreenThread& me) {
   Ran ran;
-  siginfo_t info;
   for (;;) {
+    siginfo_t info;
     {
-      Critical critical;
+      Locked locked;
       if (!dequeue(me.signals, ~me.signals.mask, &info)) return ran;
     }
     const Ran one = invoke(me, info, nullptr);
     ran.any |= one.any;
-    if (one.any) ran.restart &= one.restart;
+    ran.restart &= !one.any || one.restart;
   }
+}
+
+void run_arrived(GreenThread& me) {
+  if (deliverable(me) && !me.signals.deferred) [[unlikely]] run_pending(me);
 }
 
 int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info) {
   {
-    Critical critical;
+    Locked locked;
     if (dequeue(me.signals, set, info) || dequeue(all.process, set, info)) return info->si_signo;
   }
   const timespec at_once{0, 0};
@@ -433,7 +623,7 @@ int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info) {
 void await(GreenThread& me, uint64_t set) {
   Critical critical;
   me.signals.awaited = set;
-  if (!set) return;
+  if ((set & ~all.awaited) == 0) return;
   all.awaited |= set;
   if (all.signal_fd < 0) {
     make_signal_fd();
@@ -455,8 +645,11 @@ void inherit_mask(const GreenThread& creator, GreenThread& thread) {
 }
 
 void forget(GreenThread& thread) {
-  siginfo_t discarded;
-  while (dequeue(thread.signals, ~uint64_t{0}, &discarded)) {
+  // It has left the hub's list and is finished: another is chosen.
+  if (thread.signals.pending_set) [[unlikely]] pass_on(thread, ~uint64_t{0});
+  if (thread.signals.pending_set) [[unlikely]] {
+    Locked locked;
+    discard(thread.signals, ~uint64_t{0});
   }
   --all.thread_count;
   count_blocked(thread.signals.mask, -1);
@@ -464,17 +657,11 @@ void forget(GreenThread& thread) {
   update_kernel_mask();
 }
 
-// The signal was sent to the process and nobody can run it right here: gives it to the thread that shall.
+// It was held until the end of a critical section.
 void take(const siginfo_t& info) {
-  Critical critical;
   GreenThread* running = runtime().hub().current();
-  GreenThread* target = directed_at_thread(info) && running ? running : choose(info.si_signo);
-  if (!target) {
-    enqueue(all.process, info);
-    return;
-  }
-  enqueue(target->signals, info);
-  if (target != running) Hub::unpark(target);
+  const bool directed = directed_at_thread(info) && running;
+  leave_for(directed ? running : choose(info.si_signo), info, !directed);
 }
 
 void unblock_after_hold() { set_kernel_mask(all.kernel_mask); }
@@ -484,31 +671,43 @@ void unblock_on_kernel_thread() {
   set_kernel_mask(per_thread.mask_then);
 }
 
+// ---- other processes --------------------------------------------------------------------------------------------
+
+void before_fork() {
+  if (per_thread.hub) block_all();
+}
+
+void after_fork_in_parent() {
+  if (per_thread.hub) set_kernel_mask(all.kernel_mask);
+}
+
 void after_fork(GreenThread& survivor) {
   const uint64_t mask = survivor.signals.mask;
+  all.lock.reset();
   memset(all.blocked_by, 0, sizeof all.blocked_by);
   all.blocked_in_all = 0;
   // A child begins with no pending signals (fork(2)).
   all.free_nodes.abandon();
   for (auto& node : nodes) {
-    node.next = node.previous = &node;
+    node.reset();
     all.free_nodes.push_back(&node);
   }
-  survivor.signals.pending.abandon();
-  survivor.signals.pending_set = 0;
-  all.process.pending.abandon();
-  all.process.pending_set = 0;
-  all.thread_count = 1;
-  survivor.signals.mask = 0;
-  all.kernel_mask = ~uint64_t{0};
-  account(survivor, mask);
-  update_kernel_mask();
-  all.awaited = 0;
+  for (ThreadSignals* signals : {&survivor.signals, &all.process}) {
+    signals->pending.abandon();
+    signals->pending_set = 0;
+  }
+  survivor.signals.awaited = all.awaited = 0;
   if (all.signal_fd >= 0) {
     private_fd::forget(all.signal_fd);
     sys::call(SYS_close, all.signal_fd);
     all.signal_fd = -1;
   }
+  all.thread_count = 1;
+  survivor.signals.mask = 0;
+  all.kernel_mask = ~uint64_t{0};  // whatever it is: it is set now
+  count_blocked(mask, 1);
+  survivor.signals.mask = mask;
+  update_kernel_mask();
 }
 
 MaskAsThread::MaskAsThread() : active_(self() && self()->signals.mask != all.kernel_mask) {
@@ -517,6 +716,19 @@ MaskAsThread::MaskAsThread() : active_(self() && self()->signals.mask != all.ker
 
 MaskAsThread::~MaskAsThread() {
   if (active_) set_kernel_mask(all.kernel_mask);
+}
+
+void NativeScope::begin(GreenThread& me) {
+  // The hub goes first: from then on signals are taken as on any kernel thread.
+  per_thread.hub = nullptr;
+  per_thread.self = nullptr;
+  if (me.signals.mask != all.kernel_mask) set_kernel_mask(me.signals.mask);
+}
+
+void NativeScope::end(GreenThread& me) {
+  if (me.signals.mask != all.kernel_mask) set_kernel_mask(all.kernel_mask);
+  per_thread.self = &me;
+  per_thread.hub = me.hub;
 }
 
 }  // namespace guv::signals

@@ -36,7 +36,7 @@ class AddressWait {
   }
   AddressWaiter& waiter() { return waiter_; }
 
-  bool restarts = true;
+  OnHandler on_handler = OnHandler::go_on;
   bool cancellation_point = false;
 
  protected:

@@ -21,7 +21,7 @@
 ///   void disarm()                     takes that back
 ///   void succeeded()                  after a wait: lets the next waiter have what is left
 ///   void abandoned()                  the wait ends unused: a wake-up that was meant for us goes to another
-///   bool restarts                     whether SA_RESTART resumes the call (signal(7))
+///   OnHandler on_handler              what becomes of the call when a signal handler ran meanwhile
 ///   bool cancellation_point           whether pthread_cancel ends it (pthreads(7))
 ///   static constexpr bool for_kernel_threads   whether kernel threads wait in the same place
 namespace guv {
@@ -29,6 +29,13 @@ namespace guv {
 /// How to make an attempt: without blocking, or as the program wrote it, because the caller is no green thread.
 enum class Mode : bool { native, attempt };
 constexpr int only_if(Mode mode, int flag) { return mode == Mode::attempt ? flag : 0; }
+
+/// signal(7) says which calls are which.
+enum class OnHandler : uint8_t {
+  go_on,             // pthread_*(3) never end with EINTR
+  restart_if_asked,  // by SA_RESTART
+  end,               // with EINTR
+};
 
 enum class Arm : uint8_t {
   park,        // armed: nothing is missed from the moment of the last attempt
@@ -56,6 +63,10 @@ inline void count_call() {
   if (GreenThread* me = self()) me->hub->count_call();
 }
 
+inline bool ends(OnHandler rule, const signals::Ran& ran) {
+  return ran.any && (rule == OnHandler::end || (rule == OnHandler::restart_if_asked && !ran.restart));
+}
+
 inline void test_cancel(GreenThread& me) {
   if (me.cancel_requested) [[unlikely]] pthread_testcancel();
 }
@@ -71,6 +82,7 @@ inline void test_asynchronous_cancel(GreenThread& me) {
 template <class On, class Attempt>
 __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& attempt, long result) {
   const Deadline until = on.deadline();
+  const signals::Deferred deferred(me);
   for (;;) {
     if (until.passed()) return on.give_up(ETIMEDOUT);
     {
@@ -82,20 +94,24 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
       }
       if (!signals::deliverable(me) && !(on.cancellation_point && me.cancel_requested)) me.hub->park(until);
     }
-    signals::Ran ran;
-    if (signals::deliverable(me)) [[unlikely]] ran = signals::run_pending(me);
     if (on.cancellation_point && me.cancel_requested) [[unlikely]] {
       on.abandoned();
       pthread_testcancel();
     }
     test_asynchronous_cancel(me);
     if (on.closed()) return on.give_up(EBADF);
+    // What there is to be had goes before a signal, as in the kernel.
     result = attempt(Mode::attempt);
     if (!on.would_block(result)) {
       on.succeeded();
       return result;
     }
-    if (ran.any && !(ran.restart && on.restarts)) return on.give_up(EINTR);
+    if (!signals::deliverable(me)) [[likely]] continue;
+    const signals::Ran ran = signals::run_pending(me);
+    if (ends(on.on_handler, ran)) return on.give_up(EINTR);
+    // The handler may have parked, and the loop seen what we wait for.
+    result = attempt(Mode::attempt);
+    if (!on.would_block(result)) return result;
   }
 }
 
@@ -112,7 +128,7 @@ __attribute__((noinline)) long wait_on_kernel_thread(On& on, Attempt& attempt, l
     }
     result = attempt(Mode::attempt);
     if (!on.would_block(result)) return result;
-    if (reason) return on.give_up(reason);
+    if (reason && !(reason == EINTR && on.on_handler == OnHandler::go_on)) return on.give_up(reason);
   }
 }
 

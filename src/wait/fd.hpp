@@ -54,7 +54,7 @@ class FdWait {
   }
   void abandoned() { succeeded(); }
 
-  bool restarts = true;
+  OnHandler on_handler = OnHandler::restart_if_asked;
   static constexpr bool cancellation_point = true;
 
  protected:
@@ -79,7 +79,7 @@ class FdWait {
     const int option = timeout_ == Timeout::receive ? SO_RCVTIMEO : SO_SNDTIMEO;
     const long result = sys::call(SYS_getsockopt, waiter_.fd, SOL_SOCKET, option, &limit, &size);
     if (sys::failed(result) || (limit.tv_sec == 0 && limit.tv_usec == 0)) return Deadline::never();
-    restarts = false;  // signal(7): with a timeout set, socket calls are never restarted
+    on_handler = OnHandler::end;  // signal(7): with a timeout set, socket calls are never restarted
     return Deadline::in(timespec{limit.tv_sec, limit.tv_usec * 1000});
   }
 

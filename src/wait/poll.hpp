@@ -39,7 +39,7 @@ class PollWait {
     return until_.is_never() ? *timeout_ : to_timespec(until_.left());
   }
 
-  bool restarts = false;  // signal(7): poll, select and epoll_wait never are
+  static constexpr OnHandler on_handler = OnHandler::end;
   static constexpr bool cancellation_point = true;
 
  private:

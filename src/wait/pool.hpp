@@ -21,7 +21,7 @@ class PoolWait {
   void succeeded() const {}
   void abandoned() const {}
 
-  bool restarts = true;
+  static constexpr OnHandler on_handler = OnHandler::restart_if_asked;
   static constexpr bool cancellation_point = true;
 
  private:

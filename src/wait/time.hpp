@@ -19,7 +19,7 @@ class TimeWait {
   void succeeded() const {}
   void abandoned() const {}
 
-  bool restarts = false;  // signal(7): the sleep family never is
+  static constexpr OnHandler on_handler = OnHandler::end;
   static constexpr bool cancellation_point = true;
 
  private:
