@@ -7,7 +7,7 @@
 #include <span>
 
 #include "base/sys.hpp"
-#include "hub/poller.hpp"
+#include "hub/hub.hpp"
 
 /// What the families of descriptor calls share.
 namespace guv {
@@ -29,6 +29,16 @@ inline bool ready(int fd, short events) {
   pollfd asked{fd, events, 0};
   const timespec at_once{0, 0};
   return sys::call(SYS_ppoll, &asked, 1, &at_once, nullptr, 8) != 0;
+}
+
+/// A receive into a buffer of `size` bytes, unless it is known to find nothing (see Poller).
+template <class Try>
+long try_receive(int fd, size_t size, Try receive) {
+  Poller& poller = self()->hub->poller();
+  if (poller.drained(fd)) return -EAGAIN;
+  const long result = receive();
+  if (result > 0 && static_cast<size_t>(result) < size) poller.note_drained(fd);
+  return result;
 }
 
 /// pread(2), parked while a file's disk is slow.

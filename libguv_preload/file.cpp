@@ -153,6 +153,11 @@ GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
       if (sys::failed(result)) break;
       return static_cast<int>(result);
     }
+    case F_SETFL: {
+      result = sys::call(SYS_fcntl, fd, command, argument);
+      fd_table::options_changed();
+      break;
+    }
     default: result = sys::call(SYS_fcntl, fd, command, argument);
   }
   return static_cast<int>(sys::result(result));
@@ -167,7 +172,9 @@ GUV_INTERPOSE(int, ioctl, (int fd, unsigned long request, ...)) {
   void* const argument = va_arg(more, void*);
   va_end(more);
   const auto call = [=] { return sys::call(SYS_ioctl, fd, request, argument); };
-  return static_cast<int>(sys::result(ioctl_waits(request) ? on_helper(call) : call()));
+  const long result = ioctl_waits(request) ? on_helper(call) : call();
+  if (request == FIONBIO) fd_table::options_changed();
+  return static_cast<int>(sys::result(result));
 }
 
 GUV_INTERPOSE(int, flock, (int fd, int operation)) {

@@ -117,8 +117,8 @@ long read_one(int fd, void* buffer, size_t size) {
     const iovec part{buffer, size};
     if (!is_socket(kind)) return read_parts(fd, kind, {&part, 1}, plain);
     return blocking(receivable(fd, 0), [=](Mode mode) {
-      return mode == Mode::native ? plain()
-                                  : sys::call(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, nullptr, nullptr);
+      if (mode == Mode::native) return plain();
+      return try_receive(fd, size, [=] { return sys::call(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, nullptr, nullptr); });
     });
   });
 }

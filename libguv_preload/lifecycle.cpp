@@ -54,6 +54,7 @@ void in_forking_parent() {
 }
 
 void in_forked_child() {
+  fd_table::forked();
   once_after_fork();
   if (runtime_started()) runtime().after_fork();
 }

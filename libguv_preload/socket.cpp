@@ -20,20 +20,30 @@ long receive(int fd, void* buffer, size_t size, int flags, sockaddr* address, so
     return sys::call(SYS_recvfrom, fd, static_cast<char*>(buffer) + done, size - done,
                      flags | only_if(mode, MSG_DONTWAIT), address, length);
   };
+  if (flags == 0 && self()) {
+    return blocking(receivable(fd, 0), [=](Mode mode) {
+      return mode == Mode::native ? attempt(mode, 0) : try_receive(fd, size, [=] { return attempt(Mode::attempt, 0); });
+    });
+  }
   if (!fills(fd, flags)) return blocking(receivable(fd, flags), [=](Mode mode) { return attempt(mode, 0); });
   // A peek takes nothing away, so its parts cannot be put together.
   if (flags & MSG_PEEK) return on_helper([=] { return attempt(Mode::native, 0); });
   return blocking_all(receivable(fd, flags), size, attempt);
 }
 
-// Descriptors may come with a message.
-void note_received(msghdr& message) {
+// Descriptors may go and come with a message.
+template <class Visit>
+void for_each_passed_fd(msghdr& message, Visit visit) {
   for (cmsghdr* control = CMSG_FIRSTHDR(&message); control; control = CMSG_NXTHDR(&message, control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
     const std::span fds(reinterpret_cast<const int*>(CMSG_DATA(control)),
                         (control->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    for (const int fd : fds) fd_table::received(fd);
+    for (const int fd : fds) visit(fd);
   }
+}
+
+void note_received(msghdr& message) {
+  for_each_passed_fd(message, [](int fd) { fd_table::received(fd); });
 }
 
 long receive_message(int fd, msghdr* message, int flags) {
@@ -85,8 +95,14 @@ long send_to(int fd, const void* buffer, size_t size, int flags, const sockaddr*
   return blocking_all(sendable_to(fd, address, flags), size, attempt);
 }
 
+// Another process may have them from now on.
+void note_sent(const msghdr& message) {
+  for_each_passed_fd(const_cast<msghdr&>(message), [](int fd) { fd_table::received(fd); });
+}
+
 /// The message from `start` on. Its control data go with the first part.
 long send_message(int fd, const msghdr* message, int flags, size_t start = 0) {
+  if (message->msg_controllen) note_sent(*message);
   const std::span parts(message->msg_iov, message->msg_iovlen);
   return blocking_all(sendable_to(fd, message->msg_name, flags), total(parts) - start, [=](Mode mode, size_t done) {
     done += start;

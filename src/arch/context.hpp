@@ -30,7 +30,20 @@ extern "C" void guv_switch_context(Context* from, const Context* to);
 /// Tells the switch whether the thread pointer can be written from user space (FSGSBASE); called once, at start.
 void choose_thread_pointer_switch();
 
-inline uintptr_t thread_pointer() { return reinterpret_cast<uintptr_t>(__builtin_thread_pointer()); }
+/// The thread pointer as it is now. (__builtin_thread_pointer is a constant to the compiler, which reads it again, or not
+/// again, wherever it likes: also behind a change.)
+inline uintptr_t thread_pointer() {
+  uintptr_t value;
+#if defined(__x86_64__)
+  __asm__ volatile("mov %%fs:0, %0" : "=r"(value));
+#elif defined(__aarch64__)
+  __asm__ volatile("mrs %0, tpidr_el0" : "=r"(value));
+#else
+  value = reinterpret_cast<uintptr_t>(__builtin_thread_pointer());
+  __asm__ volatile("" : "+r"(value));
+#endif
+  return value;
+}
 
 /// Changes the thread pointer alone; the caller must not touch thread-local data through cached addresses.
 void set_thread_pointer(uintptr_t value);

@@ -34,6 +34,15 @@ struct Entry {
 constexpr int chunk_bits = 12, chunk_size = 1 << chunk_bits, chunk_count = 1 << 10;
 std::atomic<Entry*> chunks[chunk_count];
 std::atomic<uint32_t> forks{0};
+std::atomic<uint32_t> changes{1};
+std::atomic<long> process{sys::call(SYS_getpid)};  // whose descriptors these are; 0: this was not reached yet
+
+// A child of vfork or posix_spawn runs in our memory, but with descriptors of its own: what it does to them on its way to
+// exec, by the same wrappers, is not to be noted here.
+bool ours() {
+  const long known = process.load(std::memory_order_relaxed);
+  return known == 0 || known == sys::call(SYS_getpid);
+}
 
 Entry* entry(int fd, bool make) {
   const unsigned index = static_cast<unsigned>(fd) >> chunk_bits;
@@ -63,10 +72,12 @@ void bump(Entry& entry, bool seen, Kind kind) {
 }  // namespace
 
 void born(int fd, Kind kind) {
+  if (!ours()) return;
   if (Entry* known = entry(fd, true)) bump(*known, true, kind);
 }
 
 void received(int fd) {
+  if (!ours()) return;
   Entry* known = entry(fd, true);
   if (!known) return;
   bump(*known, true, Kind::unknown);
@@ -83,10 +94,12 @@ void duplicated(int original, int fd) {
 }
 
 void gone(int fd) {
+  if (!ours()) return;
   if (Entry* known = entry(fd, false)) bump(*known, false, Kind::unknown);
 }
 
 void gone(unsigned first, unsigned last) {
+  if (!ours()) return;
   const unsigned end = chunk_count * chunk_size - 1;
   for (unsigned fd = first; fd <= last && fd <= end; ++fd) {
     if (Entry* known = entry(static_cast<int>(fd), false)) {
@@ -108,6 +121,7 @@ Kind kind(int fd) {
 }
 
 void set_kind(int fd, Kind kind) {
+  if (!ours()) return;
   if (Entry* known = entry(fd, true)) known->kind.store(kind, std::memory_order_relaxed);
 }
 
@@ -118,6 +132,13 @@ bool exclusive(int fd) {
 }
 
 void forking() { forks.fetch_add(1, std::memory_order_relaxed); }
+
+void options_changed() { changes.fetch_add(1, std::memory_order_relaxed); }
+uint32_t options() { return changes.load(std::memory_order_relaxed); }
+
+void forked() { process.store(sys::call(SYS_getpid), std::memory_order_relaxed); }
+
+bool owned_by_caller() { return ours(); }
 
 }  // namespace fd_table
 
@@ -233,6 +254,7 @@ int Poller::register_fd(Watched& entry, int fd, uint32_t events, uint32_t genera
     entry.events = 0;
     return static_cast<int>(-result);
   }
+  if (entry.generation != generation) entry.ended = entry.drained = false;
   entry.events = events;
   entry.generation = generation;
   return 0;
@@ -255,6 +277,40 @@ int Poller::watch(FdWaiter& waiter) {
 }
 
 void Poller::unwatch(FdWaiter& waiter) { waiter.unlink(); }
+
+bool Poller::still_true(const Watched& entry, int fd) {
+  return entry.asked_generation == fd_table::generation(fd) && entry.asked_options == fd_table::options() &&
+         fd_table::exclusive(fd);
+}
+
+bool Poller::plain(int fd, Direction direction) const {
+  const Watched* entry = find(fd);
+  return entry && entry->plain[direction] && still_true(*entry, fd);
+}
+
+void Poller::note_plain(int fd, Direction direction, bool tcp) {
+  Watched* entry = find(fd);
+  if (!entry || !fd_table::exclusive(fd)) return;
+  if (!still_true(*entry, fd)) {
+    entry->asked_generation = fd_table::generation(fd);
+    entry->asked_options = fd_table::options();
+    entry->plain[reading] = entry->plain[writing] = entry->tcp = entry->drained = false;
+  }
+  entry->plain[direction] = true;
+  if (direction == reading) entry->tcp = tcp;
+}
+
+bool Poller::drained(int fd) const {
+  const Watched* entry = find(fd);
+  return entry && entry->drained && still_true(*entry, fd);
+}
+
+void Poller::note_drained(int fd) {
+  Watched* entry = find(fd);
+  if (!entry || !entry->tcp || entry->ended || !still_true(*entry, fd)) return;
+  // What comes from now on must be told by an event: registered before the receive, as nothing runs in between.
+  entry->drained = entry->plain[reading] && (entry->events & EPOLLIN) && entry->generation == entry->asked_generation;
+}
 
 void Poller::dispatch(Watched& entry, Direction direction) {
   List<FdWaiter>& waiters = entry.waiters[direction];
@@ -287,6 +343,8 @@ void Poller::pass_on(const FdWaiter& waiter) {
 void Poller::closing(int fd) {
   Watched* entry = fd >= 0 ? find(fd) : nullptr;
   if (!entry) return;
+  if (entry->waiters[reading].empty() && entry->waiters[writing].empty()) return;
+  if (!fd_table::owned_by_caller()) return;
   for (auto& waiters : entry->waiters) {
     while (FdWaiter* waiter = waiters.pop_front()) {
       waiter->closed = true;
@@ -345,12 +403,15 @@ void Poller::wait(Deadline until) {
     // Another file under this number by now, or an old registration kept alive by a duplicate.
     if (!entry || (entry->generation & 0x7fffffff) != data >> 32) continue;
     const uint32_t what = events[i].events;
+    entry->drained = false;
+    if (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) entry->ended = true;
     if (what & (read_events | EPOLLHUP | EPOLLERR)) dispatch(*entry, reading);
     if (what & (EPOLLOUT | EPOLLHUP | EPOLLERR)) dispatch(*entry, writing);
   }
 }
 
 void Poller::after_fork() {
+  fd_table::forked();
   const int old = epoll_fd_;
   if (old >= 0) {
     private_fd::forget(old);
@@ -364,6 +425,7 @@ void Poller::after_fork() {
       Watched& entry = chunk[i];
       if (!entry.events) continue;
       entry.events = 0;
+      entry.asked_generation = 0;
       entry.waiters[reading].abandon();
       entry.waiters[writing].abandon();
     }

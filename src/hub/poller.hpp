@@ -48,6 +48,14 @@ bool exclusive(int fd);
 /// The process is about to fork: nothing is exclusive any more.
 void forking();
 
+/// Somebody has changed flags or options of a descriptor: what was asked about any of them is void.
+void options_changed();
+uint32_t options();
+/// In the child of fork: the table describes this process from now on.
+void forked();
+/// False in a child of vfork or posix_spawn, which uses its parent's memory.
+bool owned_by_caller();
+
 }  // namespace fd_table
 
 enum Direction : uint8_t { reading = 0, writing = 1 };
@@ -91,6 +99,18 @@ class Poller {
 
   int descriptor() const { return epoll_fd_; }
 
+  // What was asked about a descriptor may be kept while nobody else can change it: it is exclusive, and no flag or option of
+  // any descriptor has been changed since. (Three system calls less for each wait of a server.)
+
+  /// Whether calls in this direction are known to block, without a time-out.
+  bool plain(int fd, Direction direction) const;
+  void note_plain(int fd, Direction direction, bool tcp);
+  /// Whether a receive is known to find nothing: the last one took all there was, and no event has come since.
+  bool drained(int fd) const;
+  /// A receive took less than it had room for. Kept only for TCP, where nothing but its end (or urgent data, after which
+  /// nothing is kept) makes a read short.
+  void note_drained(int fd);
+
   /// After fork: the epoll is shared with the parent and must be left alone; makes a new one in its place.
   void after_fork();
 
@@ -99,6 +119,12 @@ class Poller {
     uint32_t generation = 0;   // that of the registration
     uint32_t events = 0;       // registered for; 0: not registered
     List<FdWaiter> waiters[2];
+
+    uint32_t asked_generation = 0, asked_options = 0;  // what follows was found out under these
+    bool plain[2] = {false, false};
+    bool tcp = false;
+    bool drained = false;
+    bool ended = false;  // an event told of the end, an error or urgent data
   };
   struct OwnWatch {
     int fd;
@@ -112,6 +138,7 @@ class Poller {
   Watched* find(int fd) const;
   int register_fd(Watched& entry, int fd, uint32_t events, uint32_t generation);
   void dispatch(Watched& entry, Direction direction);
+  static bool still_true(const Watched& entry, int fd);
   void create();
 
   int epoll_fd_ = -1;

@@ -279,12 +279,9 @@ struct HandlerCall {
 };
 
 // Without a frame of the kernel's: the context that the handler sees is where it is called.
-void call_here(HandlerCall& call, GreenThread& me, uint64_t mask_before) {
-  ucontext_t here;
-  if (call.action.sa_flags & SA_SIGINFO) {
-    getcontext(&here);
-    from_bits(mask_before, &here.uc_sigmask);
-  }
+void call_here(HandlerCall& call, ucontext_t& here, GreenThread& me, uint64_t mask_before) {
+  if (call.action.sa_flags & SA_SIGINFO) getcontext(&here);
+  from_bits(mask_before, &here.uc_sigmask);
   call.context = &here;
   if (char* top = alternate_stack_for(call.action, me, __builtin_frame_address(0))) {
     call_on_stack(top, [](void* call) { (*static_cast<HandlerCall*>(call))(); }, &call);
@@ -303,16 +300,18 @@ Ran invoke(GreenThread& me, const siginfo_t& info, ucontext_t* context) {
   }
   const int saved_errno = errno;
   const uint64_t mask_before = me.signals.mask;
-  uint64_t mask_after = mask_before;
   account(me, mask_while_handling(mask_before, signal, action));
   const bool deferred = std::exchange(me.signals.deferred, false);
   HandlerCall call{action, info, context};
+  uint64_t mask_after;  // which a handler may change
   if (context) {
     mask_in(*context) = mask_before;
     call();
-    mask_after = mask_in(*context);  // which a handler may change
+    mask_after = mask_in(*context);
   } else {
-    call_here(call, me, mask_before);
+    ucontext_t here;
+    call_here(call, here, me, mask_before);
+    mask_after = mask_in(here);
   }
   me.signals.deferred = deferred;
   account(me, mask_after);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -28,8 +29,11 @@ class FdWait {
 
   /// Once for all parts of a call: SO_SNDTIMEO limits the whole write.
   Deadline deadline() {
-    if (!until_known_) until_ = ask_deadline();
-    until_known_ = true;
+    if (!until_known_) {
+      until_ = ask_deadline();
+      until_known_ = true;
+      if (until_.is_never() && known_blocking_) note_plain();
+    }
     return until_;
   }
 
@@ -61,6 +65,10 @@ class FdWait {
   bool may_wait() {
     if (dont_wait_) return false;
     if (known_blocking_) return true;
+    if (self()->hub->poller().plain(waiter_.fd, waiter_.direction)) {
+      known_blocking_ = until_known_ = true;
+      return true;
+    }
     // The flag lives in the kernel, with the description; it is asked for only here.
     const long flags = sys::call(SYS_fcntl, waiter_.fd, F_GETFL);
     known_blocking_ = !sys::failed(flags) && !(flags & O_NONBLOCK);
@@ -81,6 +89,24 @@ class FdWait {
     if (sys::failed(result) || (limit.tv_sec == 0 && limit.tv_usec == 0)) return Deadline::never();
     on_handler = OnHandler::end;  // signal(7): with a timeout set, socket calls are never restarted
     return Deadline::in(timespec{limit.tv_sec, limit.tv_usec * 1000});
+  }
+
+  int option(int name) const {
+    int value = -1;
+    socklen_t size = sizeof value;
+    sys::call(SYS_getsockopt, waiter_.fd, SOL_SOCKET, name, &value, &size);
+    return value;
+  }
+
+  void note_plain() const {
+    const int fd = waiter_.fd;
+    if (!fd_table::exclusive(fd) || (timeout_ == Timeout::none && fd_table::is_socket(fd_table::kind(fd)))) return;
+    bool tcp = false;
+    if (timeout_ == Timeout::receive) {
+      const int domain = option(SO_DOMAIN);
+      tcp = (domain == AF_INET || domain == AF_INET6) && option(SO_PROTOCOL) == IPPROTO_TCP && option(SO_RCVLOWAT) <= 1;
+    }
+    self()->hub->poller().note_plain(fd, waiter_.direction, tcp);
   }
 
   bool dont_wait_;
