@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <memory>
@@ -317,6 +318,29 @@ TEST(FdTable, EveryBirthAndDeathIsANewGeneration) {
     EXPECT_FALSE(fd_table::seen(fd_table::generation(fd)));
     last = fd_table::generation(fd);
   }
+}
+
+TEST_F(Polling, AChildInOurMemoryChangesNothing) {
+  // As between vfork and exec: posix_spawn's child arranges its descriptors with libc's own dup2 and close.
+  fd_table::set_kind(reader(), fd_table::Kind::fifo);
+  const uint32_t generation = fd_table::generation(reader());
+  Waiter waiter(reader(), reading);
+  ASSERT_EQ(poller_->watch(waiter), 0);
+  const pid_t child = vfork();
+  if (child == 0) {
+    poller_->closing(reader());
+    fd_table::gone(reader());
+    fd_table::born(reader(), fd_table::Kind::regular);
+    fd_table::set_kind(reader(), fd_table::Kind::terminal);
+    _exit(0);
+  }
+  EXPECT_EQ(waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(fd_table::generation(reader()), generation);
+  EXPECT_EQ(fd_table::kind(reader()), fd_table::Kind::fifo);
+  EXPECT_FALSE(waiter.closed);
+  put();
+  look();
+  EXPECT_TRUE(waiter.woken);
 }
 
 }  // namespace
