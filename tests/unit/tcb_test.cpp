@@ -96,6 +96,19 @@ TEST_F(Tcb, PthreadSelfIsTheTcb) {
   EXPECT_EQ(pthread_self(), mine);
 }
 
+TEST_F(Tcb, TheThreadPointerIsReadAnewEachTime) {
+  // As for a call that libc must make as another thread: to the compiler, none of this changes anything.
+  Fiber fiber;
+  const uintptr_t own = thread_pointer();
+  set_thread_pointer(fiber.handle);
+  const uintptr_t other = thread_pointer();
+  set_thread_pointer(own);
+  const uintptr_t again = thread_pointer();
+  EXPECT_EQ(other, fiber.handle);
+  EXPECT_EQ(own, again);
+  EXPECT_NE(own, other);
+}
+
 TEST_F(Tcb, ErrnoIsTheThreadsOwn) {
   Fiber fiber;
   errno = ENOENT;
