@@ -41,7 +41,7 @@ struct FakeOn {
   void succeeded() { ++successes; }
   void abandoned() { ++abandonments; }
 
-  bool restarts = true;
+  OnHandler on_handler = OnHandler::restart_if_asked;
   bool cancellation_point = false;
 
   Arm how = Arm::park;
@@ -207,9 +207,26 @@ TEST_F(Blocking, AHandlerWithRestartDoesNot) {
 TEST_F(Blocking, ACallThatIsNeverRestartedIsEndedByAnyHandler) {
   handle(SIGUSR1, SA_RESTART);
   FakeOn on;
-  on.restarts = false;
+  on.on_handler = OnHandler::end;
   GreenThread* sender = go([&] { send(on.thread, SIGUSR1); });
   EXPECT_EQ(blocking(on, [](Mode) -> long { return -EAGAIN; }), -1000 - EINTR);
+  join(sender);
+}
+
+TEST_F(Blocking, ACallThatGoesOnIsEndedByNoHandler) {
+  handle(SIGUSR1, 0);
+  handled = 0;
+  FakeOn on;
+  on.on_handler = OnHandler::go_on;
+  bool ready = false;
+  GreenThread* sender = go([&] {
+    send(on.thread, SIGUSR1);
+    hub().yield();
+    EXPECT_EQ(handled, 1);
+    ready = true;
+    Hub::unpark(on.thread);
+  });
+  EXPECT_EQ(blocking(on, [&](Mode) -> long { return ready ? 6 : -EAGAIN; }), 6);
   join(sender);
 }
 
