@@ -34,14 +34,6 @@ struct Entry {
 constexpr int chunk_bits = 12, chunk_size = 1 << chunk_bits, chunk_count = 1 << 10;
 std::atomic<Entry*> chunks[chunk_count];
 std::atomic<uint32_t> forks{0};
-std::atomic<long> process{sys::call(SYS_getpid)};  // whose descriptors these are; 0: this was not reached yet
-
-// A child of vfork or posix_spawn runs in our memory, but with descriptors of its own: what it does to them on its way to
-// exec, by the same wrappers, is not to be noted here.
-bool ours() {
-  const long known = process.load(std::memory_order_relaxed);
-  return known == 0 || known == sys::call(SYS_getpid);
-}
 std::atomic<uint32_t> changes{1};
 std::atomic<long> process{sys::call(SYS_getpid)};  // whose descriptors these are; 0: this was not reached yet
 
@@ -81,12 +73,10 @@ void bump(Entry& entry, bool seen, Kind kind) {
 
 void born(int fd, Kind kind) {
   if (!ours()) return;
-  if (!ours()) return;
   if (Entry* known = entry(fd, true)) bump(*known, true, kind);
 }
 
 void received(int fd) {
-  if (!ours()) return;
   if (!ours()) return;
   Entry* known = entry(fd, true);
   if (!known) return;
@@ -105,12 +95,10 @@ void duplicated(int original, int fd) {
 
 void gone(int fd) {
   if (!ours()) return;
-  if (!ours()) return;
   if (Entry* known = entry(fd, false)) bump(*known, false, Kind::unknown);
 }
 
 void gone(unsigned first, unsigned last) {
-  if (!ours()) return;
   if (!ours()) return;
   const unsigned end = chunk_count * chunk_size - 1;
   for (unsigned fd = first; fd <= last && fd <= end; ++fd) {
@@ -134,7 +122,6 @@ Kind kind(int fd) {
 
 void set_kind(int fd, Kind kind) {
   if (!ours()) return;
-  if (!ours()) return;
   if (Entry* known = entry(fd, true)) known->kind.store(kind, std::memory_order_relaxed);
 }
 
@@ -145,10 +132,6 @@ bool exclusive(int fd) {
 }
 
 void forking() { forks.fetch_add(1, std::memory_order_relaxed); }
-
-void forked() { process.store(sys::call(SYS_getpid), std::memory_order_relaxed); }
-
-bool owned_by_caller() { return ours(); }
 
 void options_changed() { changes.fetch_add(1, std::memory_order_relaxed); }
 uint32_t options() { return changes.load(std::memory_order_relaxed); }
@@ -362,8 +345,6 @@ void Poller::closing(int fd) {
   if (!entry) return;
   if (entry->waiters[reading].empty() && entry->waiters[writing].empty()) return;
   if (!fd_table::owned_by_caller()) return;
-  if (entry->waiters[reading].empty() && entry->waiters[writing].empty()) return;
-  if (!fd_table::owned_by_caller()) return;
   for (auto& waiters : entry->waiters) {
     while (FdWaiter* waiter = waiters.pop_front()) {
       waiter->closed = true;
@@ -430,7 +411,6 @@ void Poller::wait(Deadline until) {
 }
 
 void Poller::after_fork() {
-  fd_table::forked();
   fd_table::forked();
   const int old = epoll_fd_;
   if (old >= 0) {

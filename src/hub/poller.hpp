@@ -47,10 +47,6 @@ void set_kind(int fd, Kind kind);
 bool exclusive(int fd);
 /// The process is about to fork: nothing is exclusive any more.
 void forking();
-/// In the child of fork: the table describes this process from now on.
-void forked();
-/// False in a child of vfork or posix_spawn, which uses its parent's memory.
-bool owned_by_caller();
 
 /// Somebody has changed flags or options of a descriptor: what was asked about any of them is void.
 void options_changed();
