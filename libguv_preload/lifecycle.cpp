@@ -134,7 +134,8 @@ int main_in_frame(int argc, char** argv, char** environment) {
 
 void report_exit() {
   static std::atomic<bool> done{false};
-  if (!*config().report || !runtime_started() || done.exchange(true)) return;
+  // A child of vfork shares our memory, but its end is not ours.
+  if (!*config().report || !runtime_started() || signals::NativeScope::active() || done.exchange(true)) return;
   const HubCounts& counts = runtime().hub().counts();
   char line[512];
   const int length = snprintf(

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <memory>
+
 #include "arch/context.hpp"
 #include "base/tcb.hpp"
 #include "hub/signals.hpp"
@@ -352,10 +354,11 @@ GUV_SET_IDENTITY(setgroups, (size_t count, const gid_t* groups), count, groups)
 GUV_INTERPOSE(int, initgroups, (const char* user, gid_t group)) {
   static const auto next = GUV_NEXT(initgroups);
   if (!self()) return next(user, group);
-  gid_t groups[NGROUPS_MAX];
-  int count = NGROUPS_MAX;
-  getgrouplist(user, group, groups, &count);
-  return setgroups(static_cast<size_t>(count < NGROUPS_MAX ? count : NGROUPS_MAX), groups);
+  int count = 64;
+  for (;;) {
+    const auto groups = std::make_unique<gid_t[]>(static_cast<size_t>(count));
+    if (getgrouplist(user, group, groups.get(), &count) >= 0) return setgroups(static_cast<size_t>(count), groups.get());
+  }
 }
 
 // ---- scheduling, by thread id -----------------------------------------------------------------------------------------
@@ -370,9 +373,12 @@ GUV_BY_TID(int, sched_setaffinity, (pid_t id, size_t size, const cpu_set_t* set)
 GUV_BY_TID(int, sched_getaffinity, (pid_t id, size_t size, cpu_set_t* set), kernel_id(id), size, set)
 GUV_BY_TID(int, sched_setscheduler, (pid_t id, int policy, const sched_param* parameters), kernel_id(id), policy,
            parameters)
+GUV_ALSO(__sched_setscheduler, sched_setscheduler);
 GUV_BY_TID(int, sched_getscheduler, (pid_t id), kernel_id(id))
+GUV_ALSO(__sched_getscheduler, sched_getscheduler);
 GUV_BY_TID(int, sched_setparam, (pid_t id, const sched_param* parameters), kernel_id(id), parameters)
 GUV_BY_TID(int, sched_getparam, (pid_t id, sched_param* parameters), kernel_id(id), parameters)
+GUV_ALSO(__sched_getparam, sched_getparam);
 GUV_BY_TID(int, sched_rr_get_interval, (pid_t id, timespec* interval), kernel_id(id), interval)
 GUV_BY_TID(int, getpriority, (__priority_which_t which, id_t id), which,
            which == PRIO_PROCESS ? static_cast<id_t>(kernel_id(static_cast<pid_t>(id))) : id)

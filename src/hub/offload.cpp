@@ -43,6 +43,8 @@ void Offload::come_back(Trip& trip) {
     me->hub->leave_critical();
   }
   per_thread.self = me;
+  // Helpers take no signals: what was sent meanwhile has waited.
+  signals::run_arrived(*me);
 }
 
 bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
