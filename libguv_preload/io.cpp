@@ -33,6 +33,11 @@ class Twin {
     while (count) *end++ = digits[--count];
     *end = '\0';
     fd_ = sys::call(SYS_openat, AT_FDCWD, path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    // What has a position of its own must not be written from its beginning.
+    if (*this && sys::call(SYS_lseek, fd_, 0, SEEK_CUR) != -ESPIPE) {
+      sys::call(SYS_close, fd_);
+      fd_ = -ESPIPE;
+    }
   }
   ~Twin() {
     if (*this) sys::call(SYS_close, fd_);
