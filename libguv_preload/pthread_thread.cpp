@@ -236,20 +236,6 @@ GUV_INTERPOSE(void, pthread_exit, (void* result)) {
   __builtin_unreachable();
 }
 
-GUV_INTERPOSE(int, pthread_cancel, (pthread_t thread)) {
-  GreenThread* target = green_thread_of(thread);
-  if (!target) return real().pthread_cancel(thread);
-  if (target->state == State::finished) return 0;
-  int error;
-  {
-    KernelTid tid(thread);
-    target->cancel_requested = true;
-    error = real().pthread_cancel(thread);
-  }
-  if (!error && target != self()) Hub::unpark(target);
-  return error;
-}
-
 GUV_INTERPOSE(int, sched_yield, ()) {
   GreenThread* me = self();
   if (!me) return static_cast<int>(sys::result(sys::call(SYS_sched_yield)));

@@ -20,7 +20,7 @@ namespace guv {
   X(pthread_rwlock_rdlock) X(pthread_rwlock_wrlock) X(pthread_rwlock_tryrdlock) X(pthread_rwlock_trywrlock)            \
   X(pthread_rwlock_timedrdlock) X(pthread_rwlock_timedwrlock) X(pthread_rwlock_clockrdlock)                            \
   X(pthread_rwlock_clockwrlock) X(pthread_rwlock_unlock) X(pthread_barrier_init) X(pthread_barrier_wait)               \
-  X(pthread_barrier_destroy) X(pthread_spin_trylock) X(pthread_key_create) X(pthread_key_delete) X(pthread_setcanceltype)                      \
+  X(pthread_barrier_destroy) X(pthread_spin_trylock) X(pthread_key_create) X(pthread_key_delete) X(pthread_setcanceltype) X(pthread_setcancelstate)                      \
   X(sem_init) X(sem_wait) X(sem_trywait) X(sem_timedwait) X(sem_clockwait) X(sem_post) X(sem_destroy)                  \
   X(sigaction) X(signal) X(sigprocmask) X(sigaltstack) X(raise) X(kill)
 

@@ -56,6 +56,7 @@ struct GreenThread : ReadyLink, SiblingLink {
   State state = State::ready;
   bool permit = false;            // unparked while not parked: the next park returns at once
   bool cancel_requested = false;  // pthread_cancel was called; glibc's own flags are in the TCB
+  bool cancel_asynchronous = false;  // the type, which glibc shall not know: it would send signals to an invented thread id
   bool timed_out = false;         // the last park ended by its deadline
   SleepTimer timer;
 

@@ -67,16 +67,22 @@ inline bool ends(OnHandler rule, const signals::Ran& ran) {
   return ran.any && (rule == OnHandler::end || (rule == OnHandler::restart_if_asked && !ran.restart));
 }
 
-inline void test_cancel(GreenThread& me) {
+/// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is asked).
+inline bool cancel_due(const GreenThread& me) {
+  if (!me.cancel_requested) [[likely]] return false;
+  int state;
+  real().pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+  real().pthread_setcancelstate(state, nullptr);
+  return state == PTHREAD_CANCEL_ENABLE;
+}
+
+inline void test_cancel(const GreenThread& me) {
   if (me.cancel_requested) [[unlikely]] pthread_testcancel();
 }
 
 /// With PTHREAD_CANCEL_ASYNCHRONOUS any moment will do, and switches are the moments we have.
-inline void test_asynchronous_cancel(GreenThread& me) {
-  if (!me.cancel_requested) [[likely]] return;
-  int type;
-  real().pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
-  real().pthread_setcanceltype(type, nullptr);  // acts on a cancellation that is due
+inline void test_asynchronous_cancel(const GreenThread& me) {
+  if (me.cancel_asynchronous) [[unlikely]] test_cancel(me);
 }
 
 template <class On, class Attempt>
@@ -92,9 +98,9 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
         result = attempt(Mode::attempt);
         if (!on.would_block(result)) return result;
       }
-      if (!signals::deliverable(me) && !(on.cancellation_point && me.cancel_requested)) me.hub->park(until);
+      if (!signals::deliverable(me) && !(on.cancellation_point && cancel_due(me))) me.hub->park(until);
     }
-    if (on.cancellation_point && me.cancel_requested) [[unlikely]] {
+    if (on.cancellation_point && cancel_due(me)) [[unlikely]] {
       on.abandoned();
       pthread_testcancel();
     }

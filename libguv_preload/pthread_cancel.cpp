@@ -1,0 +1,37 @@
+// Cancellation: libc's flags and unwinding; guv wakes the thread and knows the asynchronous type. pthreads(7).
+#include "base/tcb.hpp"
+#include "interpose.hpp"
+
+using namespace guv;
+
+GUV_INTERPOSE(int, pthread_cancel, (pthread_t thread)) {
+  GreenThread* target = green_thread_of(thread);
+  if (!target) return real().pthread_cancel(thread);
+  if (target->state == State::finished) return 0;
+  // The type in the TCB is always deferred, so this sets flags and sends no signal.
+  const int error = real().pthread_cancel(thread);
+  if (error) return error;
+  target->cancel_requested = true;
+  if (target != self()) {
+    Hub::unpark(target);
+  } else {
+    test_asynchronous_cancel(*target);
+  }
+  return 0;
+}
+
+GUV_INTERPOSE(int, pthread_setcanceltype, (int type, int* old)) {
+  GreenThread* me = self();
+  if (!me) return real().pthread_setcanceltype(type, old);
+  if (type != PTHREAD_CANCEL_DEFERRED && type != PTHREAD_CANCEL_ASYNCHRONOUS) return EINVAL;
+  if (old) *old = me->cancel_asynchronous ? PTHREAD_CANCEL_ASYNCHRONOUS : PTHREAD_CANCEL_DEFERRED;
+  me->cancel_asynchronous = type == PTHREAD_CANCEL_ASYNCHRONOUS;
+  test_asynchronous_cancel(*me);
+  return 0;
+}
+
+GUV_INTERPOSE(int, pthread_setcancelstate, (int state, int* old)) {
+  const int error = real().pthread_setcancelstate(state, old);
+  if (GreenThread* me = self(); me && !error) test_asynchronous_cancel(*me);
+  return error;
+}
