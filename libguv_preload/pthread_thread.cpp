@@ -102,6 +102,8 @@ int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(v
   GreenThread* fresh = self()->hub->spawn(options, start, argument);
   errno = saved_errno;
   if (!fresh) return EAGAIN;
+  sigset_t mask;
+  if (attributes && pthread_attr_getsigmask_np(attributes, &mask) == 0) signals::begin_with_mask(*fresh, mask);
   *thread = fresh->pthread();
   return 0;
 }

@@ -138,6 +138,7 @@ GUV_INTERPOSE(long, syscall, (long number, ...)) {
   va_end(list);
   if (number == SYS_futex) return sys::result(futex(a));
   if (number == SYS_gettid && self()) return gettid();
+  if (number == SYS_tgkill && self()) return tgkill(static_cast<pid_t>(a[0]), static_cast<pid_t>(a[1]), static_cast<int>(a[2]));
   const long result = sys::call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
   if (number == SYS_fcntl || number == SYS_ioctl || number == SYS_setsockopt) fd_table::options_changed();
   return sys::result(result);

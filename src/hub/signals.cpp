@@ -395,7 +395,9 @@ void serve_on_hub(Hub& hub, siginfo_t* info, ucontext_t* context) {
   GreenThread& me = *per_thread.owner;
   const bool directed = directed_at_thread(*info);
   GreenThread* target = directed ? &me : choose(signal);
-  if (target == &me && !me.signals.deferred && !(me.signals.mask & bit(signal))) {
+  // abort() has unblocked it, by a system call of its own.
+  const bool by_abort = directed && signal == SIGABRT;
+  if (target == &me && !me.signals.deferred && (by_abort || !(me.signals.mask & bit(signal)))) {
     invoke(me, *info, context);
     run_arrived(me);
   } else {
@@ -642,6 +644,8 @@ void inherit_mask(const GreenThread& creator, GreenThread& thread) {
   thread.signals.mask = creator.signals.mask;
   count_blocked(thread.signals.mask, 1);
 }
+
+void begin_with_mask(GreenThread& thread, const sigset_t& mask) { account(thread, to_bits(mask)); }
 
 void forget(GreenThread& thread) {
   // It has left the hub's list and is finished: another is chosen.

@@ -102,6 +102,7 @@ uint64_t pending(const GreenThread& me);
 
 // For the hub.
 void inherit_mask(const GreenThread& creator, GreenThread& thread);
+void begin_with_mask(GreenThread& thread, const sigset_t& mask);  // instead: pthread_attr_setsigmask_np(3)
 void forget(GreenThread& thread);
 void take(const siginfo_t& info);
 void unblock_after_hold();
