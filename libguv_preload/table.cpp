@@ -19,6 +19,25 @@ extern "C" {
 
 namespace guv {
 
+/// Each name has one row: a second one does not compile.
+namespace one_row {
+enum : int {
+#define GUV_SYMBOL(name, ...) name,
+#define GUV_ENTRY GUV_SYMBOL
+#define GUV_INNER GUV_SYMBOL
+#define GUV_ALIAS GUV_SYMBOL
+#define GUV_SAFE GUV_SYMBOL
+#define GUV_GAP GUV_SYMBOL
+#include "symbols.def"
+#undef GUV_SYMBOL
+#undef GUV_ENTRY
+#undef GUV_INNER
+#undef GUV_ALIAS
+#undef GUV_SAFE
+#undef GUV_GAP
+};
+}  // namespace one_row
+
 namespace {
 
 const Symbol table[] = {

@@ -76,6 +76,9 @@ static void scheduling(void) {
   struct sched_param parameters;
   CHECK(sched_getscheduler(0) == SCHED_OTHER && sched_getparam(0, &parameters) == 0);
   CHECK(sched_setscheduler(0, SCHED_OTHER, &parameters) == 0 && sched_setparam(0, &parameters) == 0);
+  CHECK(BY_NAME(__sched_getscheduler, sched_getscheduler)(gettid()) == SCHED_OTHER);
+  CHECK(BY_NAME(__sched_getparam, sched_getparam)(gettid(), &parameters) == 0);
+  CHECK(BY_NAME(__sched_setscheduler, sched_setscheduler)(gettid(), SCHED_OTHER, &parameters) == 0);
   struct timespec slice;
   CHECK(sched_rr_get_interval(0, &slice) == 0);
   errno = 0;
