@@ -83,6 +83,7 @@ GUV_INTERPOSE(void, closefrom, (int first)) { close_from_to(first < 0 ? 0 : stat
 GUV_INTERPOSE(int, setsockopt, (int fd, int level, int name, const void* value, socklen_t size)) {
   if (level == SOL_SOCKET && name == SO_LINGER) lingering.store(true, std::memory_order_relaxed);
   const long result = sys::call(SYS_setsockopt, fd, level, name, value, size);
-  if (level == SOL_SOCKET) fd_table::options_changed();  // SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, by old and new numbers
+  // SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, by old and new numbers.
+  if (level == SOL_SOCKET) fd_table::options_changed();
   return static_cast<int>(sys::result(result));
 }

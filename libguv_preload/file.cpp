@@ -1,5 +1,5 @@
-// Files: opening, locking, flushing to disk, fcntl(2), ioctl(2). Where there is a way to try, it is tried; the rest waits
-// on a helper thread.
+// Files: opening, locking, flushing to disk, fcntl(2), ioctl(2). Where there is a way to try, it is tried; the rest
+// waits on a helper thread.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 // read(2), write(2) and their kin, on descriptors of any kind.
 //
-// Sockets: recv and send with MSG_DONTWAIT. Everything else: preadv2 and pwritev2 with RWF_NOWAIT; where the kernel knows
-// no such thing for a kind of file, poll(0) first. A disk is no event to wait for: what its cache does not hold is read by
-// a helper thread.
+// Sockets: recv and send with MSG_DONTWAIT. Everything else: preadv2 and pwritev2 with RWF_NOWAIT; where the kernel
+// knows no such thing for a kind of file, poll(0) first. A disk is no event to wait for: what its cache does not hold
+// is read by a helper thread.
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/uio.h>
@@ -16,9 +16,9 @@ namespace guv {
 
 namespace {
 
-constexpr off_t here = -1;  // the file's own position, for preadv2
-constexpr size_t pipe_buffer = 4096;      // pipe(7): a pipe that polls writable takes that much
-constexpr size_t terminal_buffer = 128;   // and a terminal that, even if every byte is a line feed
+constexpr off_t here = -1;               // the file's own position, for preadv2
+constexpr size_t pipe_buffer = 4096;     // pipe(7): a pipe that polls writable takes that much
+constexpr size_t terminal_buffer = 128;  // and a terminal that, even if every byte is a line feed
 
 /// The same pipe or terminal by a description of our own, with O_NONBLOCK: other processes may take away what poll
 /// promised. The program's own description is left as it is.
@@ -68,8 +68,8 @@ long try_read(int fd, Kind kind, std::span<const iovec> parts, Plain plain) {
   return plain();
 }
 
-/// A file on a disk, at `offset` or `here`. What the page cache has is taken at once. A short read means its end, or the
-/// end of what is cached.
+/// A file on a disk, at `offset` or `here`. What the page cache has is taken at once. A short read means its end, or
+/// the end of what is cached.
 template <class Plain>
 long read_file(int fd, std::span<const iovec> parts, off_t offset, Plain plain) {
   const auto try_rest = [=](size_t done, int flags) {
@@ -104,8 +104,8 @@ long read_parts(int fd, Kind kind, std::span<const iovec> parts, Plain plain) {
   });
 }
 
-/// Has `call` try `fd` as what it is known to be, and as what it is when that turns out to be wrong: the number may have
-/// come to mean something else out of our sight.
+/// Has `call` try `fd` as what it is known to be, and as what it is when that turns out to be wrong: the number may
+/// have come to mean something else out of our sight.
 template <class Call>
 long as_kind(int fd, Call call) {
   const long result = call(kind_of(fd));
@@ -123,7 +123,8 @@ long read_one(int fd, void* buffer, size_t size) {
     if (!is_socket(kind)) return read_parts(fd, kind, {&part, 1}, plain);
     return blocking(receivable(fd, 0), [=](Mode mode) {
       if (mode == Mode::native) return plain();
-      return try_receive(fd, size, [=] { return sys::call(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, nullptr, nullptr); });
+      return try_receive(
+          fd, size, [=] { return sys::call(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, nullptr, nullptr); });
     });
   });
 }

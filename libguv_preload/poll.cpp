@@ -33,8 +33,8 @@ int poll_for(pollfd* fds, nfds_t count, int milliseconds) {
   return static_cast<int>(sys::result(poll_until(fds, count, milliseconds < 0 ? nullptr : &limit, nullptr)));
 }
 
-/// The three sets of a select call, which the kernel overwrites with its answer: what the program asked for is kept, and
-/// asked again at each attempt.
+/// The three sets of a select call, which the kernel overwrites with its answer: what the program asked for is kept,
+/// and asked again at each attempt.
 class Sets {
  public:
   Sets(int count, fd_set* read, fd_set* write, fd_set* except) : count_(count), theirs_{read, write, except} {

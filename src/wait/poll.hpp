@@ -94,7 +94,7 @@ class PollWait::Of : public PollWait {
   std::unique_ptr<FdWaiter[]> many_;
 };
 
-/// poll(2)'s way of saying what is waited for: any event but POLLOUT makes a descriptor readable, and POLLERR and POLLHUP,
+/// poll(2)'s way of saying what is waited for: any event but POLLOUT makes a descriptor readable; POLLERR and POLLHUP,
 /// which come unasked, make it both.
 template <class Add>
 void add_events(int fd, short events, Add add) {
