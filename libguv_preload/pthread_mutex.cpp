@@ -51,7 +51,7 @@ using namespace guv;
 
 GUV_INTERPOSE(int, pthread_mutex_lock, (pthread_mutex_t * mutex)) {
   if (!runtime_started()) [[unlikely]] return real().pthread_mutex_lock(mutex);
-  const int result = real().pthread_mutex_trylock(mutex);
+  const int result = real_functions.pthread_mutex_trylock(mutex);  // resolved: the runtime has started
   return result == 0 ? 0 : lock_slowly(mutex, result);
 }
 GUV_ALSO(__pthread_mutex_lock, pthread_mutex_lock);
@@ -79,8 +79,9 @@ GUV_INTERPOSE(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const time
 }
 
 GUV_INTERPOSE(int, pthread_mutex_unlock, (pthread_mutex_t * mutex)) {
-  const int result = real().pthread_mutex_unlock(mutex);
-  if (runtime_started()) [[likely]] runtime().lot().unpark(mutex, 1);
+  if (!runtime_started()) [[unlikely]] return real().pthread_mutex_unlock(mutex);
+  const int result = real_functions.pthread_mutex_unlock(mutex);
+  runtime().lot().unpark(mutex, 1);
   return result;
 }
 GUV_ALSO(__pthread_mutex_unlock, pthread_mutex_unlock);
