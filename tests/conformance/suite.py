@@ -24,6 +24,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 PASS = "pass"
+SKIP = "skip"
 PR_SET_CHILD_SUBREAPER = 36
 NOBODY = 65534
 
@@ -37,6 +38,9 @@ class Test:
     user: int | None = None  # to run as, where we are root
     seconds: float = 30
     results: dict = dataclasses.field(default_factory=lambda: {0: PASS})  # what an exit status means
+    # A program that runs many test cases: cases(test, log, result) -> {case: result}; only(test, cases) -> Test that runs just these.
+    cases: object = None
+    only: object = None
 
 
 def fetch_source(package, folder):
@@ -107,7 +111,9 @@ def end_descendants():
 def start_worker():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Caught, not ignored: the tested programs would inherit that, and they must find the default.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda *_: None)
 
 
 def run_one(job):
@@ -120,7 +126,8 @@ def run_one(job):
     if test.user is not None and os.geteuid() == 0:
         who = {"user": test.user, "group": test.user, "extra_groups": []}
     started = time.monotonic()
-    with open(f"{logs}/{re.sub(r'[^A-Za-z0-9_.+-]', '_', test.name)}", "wb") as log:
+    path = f"{logs}/{re.sub(r'[^A-Za-z0-9_.+-]', '_', test.name)}"
+    with open(path, "wb") as log:
         process = subprocess.Popen(test.command, cwd=test.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, start_new_session=True, **who)
         try:
@@ -131,7 +138,11 @@ def run_one(job):
             end_descendants_of_session(process.pid)
             process.wait()
     end_descendants()
-    return test.name, result, time.monotonic() - started
+    seconds = time.monotonic() - started
+    if not test.cases:
+        return test.name, {test.name: result}, seconds
+    with open(path, errors="replace") as log:
+        return test.name, test.cases(test, log.read(), result), seconds
 
 
 def end_descendants_of_session(session):
@@ -142,14 +153,15 @@ def end_descendants_of_session(session):
 
 
 def run(tests, lib, jobs, work):
-    """{name: result} of every test, with libguv.so preloaded where `lib` says which."""
+    """{name: result} of every test case, with libguv.so preloaded where `lib` says which."""
     logs = f"{work}/logs-{'guv' if lib else 'native'}"
     os.makedirs(logs, exist_ok=True)
     results = {}
     with open(f"{logs}.tsv", "w") as table, multiprocessing.Pool(jobs, start_worker) as pool:
-        for name, result, seconds in pool.imap_unordered(run_one, [(test, lib, logs) for test in tests]):
-            results[name] = result
-            table.write(f"{name}\t{result}\t{seconds:.2f}\n")
+        for name, cases, seconds in pool.imap_unordered(run_one, [(test, lib, logs) for test in tests]):
+            results.update(cases)
+            for case, result in cases.items():
+                table.write(f"{case}\t{result}\t{seconds if case == name else 0:.2f}\n")
             table.flush()
     return results
 
@@ -185,6 +197,17 @@ def chosen(names, options, per_minute):
     return names
 
 
+def tests_of(tests, names):
+    """The tests that run these test cases, and no others where that can be."""
+    left, result = set(names), []
+    for test in tests:
+        mine = [name for name in left if name == test.name or (test.cases and name.startswith(f"{test.name}."))]
+        if mine:
+            left -= set(mine)
+            result.append(test.only(test, mine) if test.only and test.name not in mine else test)
+    return result
+
+
 def main(suite, tests, options):
     """Runs, compares and prints; the exit status."""
     lib = os.path.realpath(options.lib)
@@ -193,19 +216,21 @@ def main(suite, tests, options):
     known = known_failures(suite)
     native = run(tests, None, options.jobs, options.work)
     guv = run(tests, lib, options.jobs, options.work)
-    failed = [test for test in tests if native[test.name] == PASS and guv[test.name] != PASS and test.name not in known]
+    failed = [name for name in native.keys() | guv.keys() if guv.get(name, "not run") not in (PASS, SKIP)
+              and native.get(name, PASS) == PASS and name not in known]
     # Tests of time fail on a busy machine. What failed is run once more, one at a time; what passes then is told apart.
     unsteady = {}
     if failed:
-        again = run(failed, lib, 1, f"{options.work}/again")
-        again_native = run([test for test in failed if again[test.name] != PASS], None, 1, f"{options.work}/again")
-        for test in failed:
-            if again[test.name] == PASS or again_native[test.name] != PASS:
-                unsteady[test.name] = guv[test.name]
-    regressions = [test.name for test in failed if test.name not in unsteady]
+        again = run(tests_of(tests, failed), lib, 1, f"{options.work}/again")
+        failed_again = [name for name in failed if again.get(name) != PASS]
+        again_native = run(tests_of(tests, failed_again), None, 1, f"{options.work}/again")
+        for name in failed:
+            if again.get(name) == PASS or again_native.get(name, PASS) != PASS:
+                unsteady[name] = guv.get(name, "not run")
+    regressions = sorted(name for name in failed if name not in unsteady)
     cured = [name for name in known if guv.get(name) == PASS]
     for name in regressions:
-        print(f"  regression: {name}: {guv[name]}")
+        print(f"  regression: {name}: {guv.get(name, 'not run')}")
     for name, result in unsteady.items():
         print(f"  unsteady: {name}: {result}, but not alone")
     for name in cured:
