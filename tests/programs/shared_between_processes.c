@@ -16,10 +16,10 @@ static struct shared {
 static int progress;
 
 static void* ticker(void* argument) {  // this process must not stand still while one of its threads waits
-  while (!__atomic_load_n((int*)argument, __ATOMIC_SEQ_CST)) {
+  do {
     progress++;
     sched_yield();
-  }
+  } while (!__atomic_load_n((int*)argument, __ATOMIC_SEQ_CST));  // natively it may run for the first time when all is done
   return NULL;
 }
 static void* work(void* argument) {

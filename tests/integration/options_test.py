@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Each of guv-run's options that reach the library does what it says, seen from outside: by the report and the kernel tasks.
+
+options_test.py GUV_RUN LIBRARY PROGRAMS_DIRECTORY
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+GUV_RUN, LIBRARY, PROGRAMS = sys.argv[1:4]
+passed = failed = 0
+
+
+def run(options, program, *arguments, extra=None):
+    """The program's result and what guv reported of it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch, "report")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GUV_") and k != "LD_PRELOAD"}
+        environment.update(GUV_LIBRARY=LIBRARY, **(extra or {}))
+        result = subprocess.run([GUV_RUN, f"--report={report}", *options, program, *arguments], env=environment,
+                                capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        lines = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+        return result, lines
+
+
+def check(name, condition, detail=""):
+    global passed, failed
+    if condition:
+        passed += 1
+    else:
+        failed += 1
+        print(f"FAILED: {name}\n{detail}")
+
+
+def green(lines):
+    """How many green threads were made; None when guv never started."""
+    if not any(line["event"] == "start" for line in lines):
+        return None
+    return max((line["green_threads"] for line in lines if line["event"] == "exit"), default=0)
+
+
+def program(name):
+    return str(Path(PROGRAMS, name))
+
+
+def main():
+    threads = program("thread_join")
+    plain, lines = run([], threads)
+    check("threads are green by default", plain.returncode == 0 and (green(lines) or 0) > 0, plain.stderr)
+
+    for options in (["--families=-thread"], ["--families=none"], ["--families=io,socket"]):
+        result, lines = run(options, threads)
+        check(f"{options[0]} leaves threads to the kernel", green(lines) is None, lines)
+        check(f"{options[0]} changes nothing else", (result.returncode, result.stdout) == (0, plain.stdout), result.stderr)
+
+    result, lines = run(["--native-threads=thread_join"], threads)
+    check("--native-threads by the program's own name", not green(lines) and result.stdout == plain.stdout, lines)
+    result, lines = run(["--native-threads=libnothing.so,libelse"], threads)
+    check("--native-threads of others changes nothing", (green(lines) or 0) > 0 and result.stdout == plain.stdout, lines)
+
+    names = program("names")
+    expected, _ = run(["--families=none"], names)
+    for options in ([], ["--no-dns"], ["--no-patch-libc"]):
+        result, lines = run(options, names)
+        check(f"names resolve with {options or 'no options'}",
+              (result.returncode, result.stdout) == (0, expected.stdout), result.stdout + result.stderr)
+    result, lines = run(["--no-patch-libc"], threads)
+    check("--no-patch-libc patches nothing", all(line["patched_entries"] == 0 for line in lines) and lines, lines)
+
+    # 64 KiB are enough for what these threads do, and a thread that asks for more gets it.
+    for stack_program in ("thread_join", "thread_stack_protector"):
+        if Path(program(stack_program)).exists():
+            result, lines = run(["--stack-size=64K"], program(stack_program))
+            check(f"--stack-size=64K with {stack_program}", result.returncode == 0, result.stdout + result.stderr)
+
+    for variable, value, complaint in (("GUV_FAMILIES", "tiem", "tiem"), ("GUV_STACK_SIZE", "12Q", "12Q")):
+        result, _ = run([], threads, extra={variable: value})
+        check(f"{variable}={value} is complained of", complaint in result.stderr, result.stderr)
+        check(f"{variable}={value} does not stop the program", result.stdout == plain.stdout, result.stdout)
+
+    child = ["/bin/sh", "-c", f"exec {threads}"]
+    _, lines = run(["--children=yes"], *child)
+    check("--children=yes reaches what sh starts", (green(lines) or 0) > 0, lines)
+    # sh itself must not exec the same process image with the preload gone: it starts a child.
+    child = ["/bin/sh", "-c", f"{threads}; exit 0"]
+    _, lines = run(["--children=no"], *child)
+    check("--children=no does not", green(lines) is None, lines)
+
+    result = subprocess.run([sys.executable, "-c", f"""
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+os.environ["LD_PRELOAD"] = {LIBRARY!r}
+os.execv({threads!r}, [{threads!r}])"""], capture_output=True, text=True, timeout=60)
+    check("without descriptors guv says so", "no file descriptors left" in result.stderr, result.stderr)
+
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
