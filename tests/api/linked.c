@@ -1,0 +1,55 @@
+// A program that links libguv: its threads are green without a preload, and guv.h tells it so.
+#include <guv/guv.h>
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(condition)                                                   \
+  do {                                                                     \
+    if (!(condition)) {                                                    \
+      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      exit(1);                                                             \
+    }                                                                      \
+  } while (0)
+
+enum { threads = 5 };
+
+static sem_t go;
+static uint64_t numbers[threads];
+
+static void* body(void* argument) {
+  sem_wait(&go);
+  *(uint64_t*)argument = guv_thread_number();
+  return NULL;
+}
+
+int main(void) {
+  CHECK(strcmp(guv_version(), EXPECTED_VERSION) == 0);
+  // Nothing starts before the first thread.
+  CHECK(guv_active() == 0);
+  CHECK(guv_thread_number() == 0);
+  CHECK(guv_thread_count() == 0);
+
+  pthread_t handles[threads];
+  sem_init(&go, 0, 0);
+  for (int i = 0; i < threads; ++i) CHECK(pthread_create(&handles[i], NULL, body, &numbers[i]) == 0);
+  CHECK(guv_active() == 1);
+  CHECK(guv_thread_number() == 1);
+  CHECK(guv_thread_count() == threads + 1);
+
+  for (int i = 0; i < threads; ++i) sem_post(&go);
+  for (int i = 0; i < threads; ++i) pthread_join(handles[i], NULL);
+  for (int i = 0; i < threads; ++i) CHECK(numbers[i] == (uint64_t)i + 2);
+  CHECK(guv_thread_count() == 1);
+
+  // Numbers are not used again.
+  CHECK(pthread_create(&handles[0], NULL, body, &numbers[0]) == 0);
+  sem_post(&go);
+  pthread_join(handles[0], NULL);
+  CHECK(numbers[0] == threads + 2);
+  return 0;
+}
