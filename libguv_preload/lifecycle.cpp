@@ -34,12 +34,27 @@ void write_report(const char* line, int length) {
   sys::call(SYS_close, fd);
 }
 
+/// The program's name as JSON: a name may hold anything, and be of any length.
+struct ProgramName {
+  char text[64];
+  ProgramName() {
+    size_t length = 0;
+    for (const char* c = program_invocation_short_name; *c && length < sizeof text - 1; ++c) {
+      const bool plain = *c >= ' ' && *c <= '~' && *c != '"' && *c != '\\';
+      text[length++] = plain ? *c : '?';
+    }
+    text[length] = '\0';
+  }
+};
+
 void on_start() {
   if (config().patch_libc) patched_entries = patch_libc_entries();
+  say_verbosely("threads of process %ld are green from now on; %d functions of libc lead here", sys::call(SYS_getpid),
+                patched_entries);
   char line[512];
   const int length =
       snprintf(line, sizeof line, "{\"event\":\"start\",\"pid\":%ld,\"program\":\"%s\",\"patched_entries\":%d}\n",
-               sys::call(SYS_getpid), program_invocation_short_name, patched_entries);
+               sys::call(SYS_getpid), ProgramName().text, patched_entries);
   write_report(line, length);
 }
 
@@ -88,6 +103,7 @@ __attribute__((constructor)) void begin() {
   resolve_real();
   read_config();
   if (!config().keep_in_children) leave_children_alone();
+  say_verbosely("in process %ld, %s", sys::call(SYS_getpid), program_invocation_short_name);
   on_runtime_start = &on_start;
   pthread_atfork(&before_fork, &in_forking_parent, &in_forked_child);
 }
@@ -142,7 +158,7 @@ void report_exit() {
       line, sizeof line,
       "{\"event\":\"exit\",\"pid\":%ld,\"program\":\"%s\",\"green_threads\":%llu,\"parks\":%llu,\"switches\":%llu,"
       "\"polls\":%llu,\"kernel_threads\":%d,\"helpers_made\":%d,\"patched_entries\":%d}\n",
-      sys::call(SYS_getpid), program_invocation_short_name, static_cast<unsigned long long>(counts.threads),
+      sys::call(SYS_getpid), ProgramName().text, static_cast<unsigned long long>(counts.threads),
       static_cast<unsigned long long>(counts.parks), static_cast<unsigned long long>(counts.switches),
       static_cast<unsigned long long>(counts.polls), 1 + runtime().offload().helpers(), runtime().offload().made(),
       patched_entries);
