@@ -28,7 +28,7 @@ void retire(unsigned first, unsigned last);
 inline bool ready(int fd, short events) {
   pollfd asked{fd, events, 0};
   const timespec at_once{0, 0};
-  return sys::call(SYS_ppoll, &asked, 1, &at_once, nullptr, 8) != 0;
+  return sys::call(SYS_ppoll, &asked, 1, &at_once, nullptr, sys::signal_set_size) != 0;
 }
 
 /// A receive into a buffer of `size` bytes, unless it is known to find nothing (see Poller).

@@ -15,6 +15,9 @@
 ///
 /// which exports `recv` and defines guv_wrap_recv, the name by which the table and other wrappers know it. Without a row
 /// in the table, or with a signature other than the header's, it does not compile; a row without a wrapper does not link.
+/// libc's end of a program whose fortified call would write behind its buffer.
+extern "C" [[noreturn]] void __chk_fail();
+
 namespace guv {
 
 /// A row exists for each enumerator.
@@ -24,15 +27,7 @@ enum : int {
 #define GUV_ENTRY(name, ...) name,
 #define GUV_INNER(name, ...) name,
 #define GUV_ALIAS(alias, ...) alias,
-#define GUV_SAFE(name, ...)
-#define GUV_GAP(name, ...)
 #include "symbols.def"
-#undef GUV_SYMBOL
-#undef GUV_ENTRY
-#undef GUV_INNER
-#undef GUV_ALIAS
-#undef GUV_SAFE
-#undef GUV_GAP
   count
 };
 }  // namespace row
@@ -59,6 +54,9 @@ template <class A, class B>
 constexpr bool same_signature = std::is_same_v<typename Plain<A>::type, typename Plain<B>::type>;
 
 }  // namespace guv
+
+/// libc's own function, for wrappers that are more than a system call (rows GUV_SYMBOL): found behind guv.
+#define GUV_NEXT(name) next_symbol<decltype(&::name)>(#name)
 
 #define GUV_INTERPOSE(result, name, parameters)                                              \
   static_assert(guv::same_signature<decltype(&::name), result(*) parameters>,                \

@@ -225,8 +225,6 @@ long read_at(int fd, void* buffer, size_t size, off_t offset) {
 
 using namespace guv;
 
-extern "C" [[noreturn]] void __chk_fail();
-
 GUV_INTERPOSE(ssize_t, read, (int fd, void* buffer, size_t size)) { return sys::result(read_one(fd, buffer, size)); }
 GUV_ALSO(__read, read);
 GUV_ALSO_INNER(__read_nocancel, read);

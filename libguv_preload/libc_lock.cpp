@@ -1,5 +1,7 @@
 // The slow path of every lock inside libc: stdio, malloc's arenas, the resolver, atexit … A word that is 0 free, 1 held,
 // 2 held and somebody waits. These two entries are patched; a green thread that meets a held lock parks.
+#include <linux/futex.h>
+
 #include "interpose.hpp"
 
 using namespace guv;
@@ -11,7 +13,6 @@ GUV_DEFINE(void, __lll_lock_wait_private, (int* word)) {
 }
 
 GUV_DEFINE(void, __lll_lock_wake_private, (int* word)) {
-  constexpr int futex_wake_private = 129;
   // A kernel thread may sleep in the kernel since before the entries were patched.
-  if (!runtime().lot().unpark_one(word)) sys::call(SYS_futex, word, futex_wake_private, 1);
+  if (!runtime().lot().unpark_one(word)) sys::call(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
 }

@@ -10,8 +10,6 @@ namespace guv {
 
 namespace {
 
-constexpr size_t mask_size = 8;  // of the kernel's sigset_t
-
 bool acceptable(const timespec* timeout) { return !timeout || (timeout->tv_sec >= 0 && valid(*timeout)); }
 
 long poll_until(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
@@ -24,7 +22,7 @@ long poll_until(pollfd* fds, nfds_t count, const timespec* timeout, const sigset
     timespec limit = timeout && mode == Mode::native ? *timeout : timespec{0, 0};
     const bool for_ever = !timeout && mode == Mode::native;
     return sys::call(SYS_ppoll, fds, count, for_ever ? nullptr : &limit, mode == Mode::native ? mask : nullptr,
-                     mask_size);
+                     sys::signal_set_size);
   });
 }
 
@@ -87,7 +85,7 @@ long select_until(int count, fd_set* read, fd_set* write, fd_set* except, const 
   struct {
     const sigset_t* mask;
     size_t size;
-  } const masking{mask, mask_size};
+  } const masking{mask, sys::signal_set_size};
   timespec limit = timeout ? *timeout : timespec{};
   if (!self()) {
     const long result = native_call([&] {
@@ -119,8 +117,6 @@ long select_until(int count, fd_set* read, fd_set* write, fd_set* except, const 
 }  // namespace guv
 
 using namespace guv;
-
-extern "C" [[noreturn]] void __chk_fail();
 
 GUV_INTERPOSE(int, poll, (pollfd * fds, nfds_t count, int milliseconds)) { return poll_for(fds, count, milliseconds); }
 GUV_ALSO(__poll, poll);

@@ -1,5 +1,6 @@
 // pthread_once(3): the states of the control word are glibc's (0 untouched, 1 running + fork generation, 2 done), so the
 // same word may be used from inside libc.
+#include <linux/futex.h>
 #include <threads.h>
 
 #include "interpose.hpp"
@@ -29,7 +30,7 @@ class Claim {
     word_of(control_).store(state, std::memory_order_seq_cst);
     if (runtime_started()) runtime().lot().unpark_all(control_);
     // libc's own waiters, from before the entries were patched.
-    sys::call(SYS_futex, control_, 129 /* FUTEX_WAKE_PRIVATE */, INT32_MAX);
+    sys::call(SYS_futex, control_, FUTEX_WAKE_PRIVATE, INT32_MAX);
     control_ = nullptr;
   }
   pthread_once_t* control_;

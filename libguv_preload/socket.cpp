@@ -213,8 +213,6 @@ Kind kind_by_type(int type) {
 
 using namespace guv;
 
-extern "C" [[noreturn]] void __chk_fail();
-
 GUV_INTERPOSE(int, socket, (int domain, int type, int protocol)) {
   return newborn(sys::call(SYS_socket, domain, type, protocol), kind_by_type(type));
 }

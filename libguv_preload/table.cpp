@@ -6,15 +6,7 @@ extern "C" {
 #define GUV_ENTRY GUV_SYMBOL
 #define GUV_INNER GUV_SYMBOL
 #define GUV_ALIAS GUV_SYMBOL
-#define GUV_SAFE(name, ...)
-#define GUV_GAP(name, ...)
 #include "symbols.def"
-#undef GUV_SYMBOL
-#undef GUV_ENTRY
-#undef GUV_INNER
-#undef GUV_ALIAS
-#undef GUV_SAFE
-#undef GUV_GAP
 }
 
 namespace guv {
@@ -29,12 +21,6 @@ enum : int {
 #define GUV_SAFE GUV_SYMBOL
 #define GUV_GAP GUV_SYMBOL
 #include "symbols.def"
-#undef GUV_SYMBOL
-#undef GUV_ENTRY
-#undef GUV_INNER
-#undef GUV_ALIAS
-#undef GUV_SAFE
-#undef GUV_GAP
 };
 }  // namespace one_row
 

@@ -24,7 +24,7 @@ struct Context {
 void prepare_context(Context& context, void* stack_bottom, void* stack_top, void (*entry)(void*), void* argument);
 
 /// Saves the caller in `from` and goes on in `to`, on the same kernel thread. Returns when somebody switches back.
-/// The caller must not keep an address of thread-local data of another context across it (style.md, hazard 8).
+/// The caller must not keep errno, pthread_self() or an address of thread-local data across it: they are another's then.
 extern "C" void guv_switch_context(Context* from, const Context* to);
 
 /// Tells the switch whether the thread pointer can be written from user space (FSGSBASE); called once, at start.

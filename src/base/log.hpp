@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 namespace guv {
 
 /// Writes one line, `guv: …`, to standard error in a single write. May be called from a signal handler: allocates

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include <cstddef>
 #include <type_traits>
 
 /// Raw system calls. libc's own entries may be patched to lead back to guv, so guv never calls them for I/O: a result
@@ -54,6 +55,9 @@ long call(long number, Args... args) {
   const long words[6] = {word(args)...};
   return call6(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
+
+/// Of the kernel's sigset_t; libc's is larger.
+constexpr size_t signal_set_size = 8;
 
 inline bool failed(long result) { return static_cast<unsigned long>(result) >= static_cast<unsigned long>(-4095L); }
 

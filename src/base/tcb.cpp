@@ -2,18 +2,14 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <gnu/libc-version.h>
 #include <linux/futex.h>
 #include <link.h>
-#include <locale.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <atomic>
 
 #include "arch/context.hpp"
-#include "base/log.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
 
@@ -41,7 +37,6 @@ struct RobustHead {
 struct Functions {
   void* (*allocate_tls)(void*);
   void (*deallocate_tls)(void*, bool);
-  void* (*allocate_tls_init)(void*, bool);
   void (*static_info)(size_t*, size_t*);
   void (*call_tls_dtors)();
   void (*ctype_init)();

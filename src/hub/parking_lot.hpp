@@ -50,14 +50,14 @@ class ParkingLot {
   bool unpark_one(const void* address) { return unpark(address, 1) != 0; }
   void unpark_all(const void* address) { unpark(address, SIZE_MAX); }
 
-  /// Wakes at most `wake` waiters at `from` and moves at most `move` others to `to`; returns {woken, moved} sums.
+  /// Wakes at most `wake` waiters at `from` and moves at most `move` others to `to`; returns how many in all.
   size_t requeue(const void* from, const void* to, size_t wake, size_t move);
 
   /// Whether anybody with one of `tags` is parked on `address` (a hint unless the caller excludes changes).
   bool anybody(const void* address, uint32_t tags = ~0u);
 
-  /// Puts a kernel thread to sleep until `waiter` is unparked; false with errno-like reason when the deadline passed
-  /// first (ETIMEDOUT) or a signal came (EINTR).
+  /// Puts a kernel thread to sleep until `waiter` is unparked: 0. ETIMEDOUT when the deadline passed first, EINTR when a
+  /// signal came.
   static int sleep(AddressWaiter& waiter, Deadline until);
 
   /// After fork: nobody is parked.

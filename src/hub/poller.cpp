@@ -276,8 +276,6 @@ int Poller::watch(FdWaiter& waiter) {
   return 0;
 }
 
-void Poller::unwatch(FdWaiter& waiter) { waiter.unlink(); }
-
 bool Poller::still_true(const Watched& entry, int fd) {
   return entry.asked_generation == fd_table::generation(fd) && entry.asked_options == fd_table::options() &&
          fd_table::exclusive(fd);
@@ -381,7 +379,7 @@ void Poller::wait(Deadline until) {
   const int64_t left = until.is_never() ? -1 : until.nanoseconds() <= 0 ? 0 : until.left();
   if (has_pwait2_ && left > 0) {
     const timespec timeout = to_timespec(left);
-    count = sys::call(SYS_epoll_pwait2, epoll_fd_, events, capacity, &timeout, nullptr, 8);
+    count = sys::call(SYS_epoll_pwait2, epoll_fd_, events, capacity, &timeout, nullptr, sys::signal_set_size);
     if (count == -ENOSYS) {
       has_pwait2_ = false;
       return wait(until);
@@ -389,7 +387,7 @@ void Poller::wait(Deadline until) {
   } else {
     const int64_t milliseconds = left < 0 ? -1 : (left + 999'999) / 1'000'000;
     const int timeout = milliseconds > INT32_MAX ? INT32_MAX : static_cast<int>(milliseconds);
-    count = sys::call(SYS_epoll_pwait, epoll_fd_, events, capacity, timeout, nullptr, 8);
+    count = sys::call(SYS_epoll_pwait, epoll_fd_, events, capacity, timeout, nullptr, sys::signal_set_size);
   }
   for (long i = 0; i < count; ++i) {
     const uint64_t data = events[i].data.u64;

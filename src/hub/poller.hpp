@@ -79,10 +79,9 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  /// Makes sure that an event of the descriptor will reach `waiter`; 0, or an errno (EPERM: never blocks, EBADF).
+  /// Makes sure that an event of the descriptor will reach `waiter`, until that is unlinked; 0, or an errno (EPERM: never blocks, EBADF).
   /// What is ready already is reported once more if the registration is new.
   int watch(FdWaiter& waiter);
-  void unwatch(FdWaiter& waiter);
 
   /// Wakes the next consumer behind one that was woken and has taken its share.
   void pass_on(const FdWaiter& waiter);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <poll.h>
+
 #include <memory>
 #include <new>
 #include <optional>
@@ -98,7 +100,7 @@ class PollWait::Of : public PollWait {
 /// which come unasked, make it both.
 template <class Add>
 void add_events(int fd, short events, Add add) {
-  constexpr short writes = 0x004 | 0x100 | 0x200;  // POLLOUT, POLLWRNORM, POLLWRBAND
+  constexpr short writes = POLLOUT | POLLWRNORM | POLLWRBAND;
   if (fd < 0) return;
   if (events & writes) add(fd, writing);
   if (!(events & writes) || (events & ~writes)) add(fd, reading);
