@@ -214,4 +214,11 @@ GUV_INTERPOSE(int, tcdrain, (int fd)) {
   return static_cast<int>(sys::result(on_helper([=] { return sys::call(SYS_ioctl, fd, TCSBRK, 1); })));
 }
 
+// Libc's structure is not the kernel's, so libc's own function makes the call.
+GUV_INTERPOSE(int, tcsetattr, (int fd, int when, const termios* settings)) {
+  static const auto next = GUV_NEXT(tcsetattr);
+  const auto call = [=] { return next(fd, when, settings); };
+  return when == TCSANOW ? call() : offload(call);
+}
+
 GUV_INTERPOSE(int, dup, (int fd)) { return static_cast<int>(sys::result(duplicate(fd, sys::call(SYS_dup, fd)))); }

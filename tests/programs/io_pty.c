@@ -36,6 +36,10 @@ int main(void) {
   CHECK(write(slave, "drained", 7) == 7);
   SHOW(read(master, answer, sizeof answer));
   SHOW(tcdrain(slave));
+  SHOW(tcsetattr(slave, TCSADRAIN, &raw));
+  SHOW(tcsetattr(slave, TCSAFLUSH, &raw));
+  SHOW(tcsetattr(slave, 99, &raw));
+  SHOW(tcsetattr(-1, TCSADRAIN, &raw));
   printf("isatty: %d %d\n", isatty(slave), isatty(0));
   CHECK(fcntl(slave, F_SETFL, 0) == 0);
   close(slave);
