@@ -43,6 +43,16 @@ enum class Arm : uint8_t {
   offload,     // nothing to wait for: the call must be made on a helper thread
 };
 
+/// What most waits answer: an `On` may derive from it and hide what is different.
+struct PlainWait {
+  static constexpr bool for_kernel_threads = false;
+  static constexpr bool cancellation_point = true;
+  void disarm() const {}
+  bool closed() const { return false; }
+  void succeeded() const {}
+  void abandoned() const {}
+};
+
 /// On while armed; disarms however the scope ends (cancellation unwinds through here).
 template <class On>
 class Armed {

@@ -1,5 +1,6 @@
 #include "wait/child.hpp"
 
+#include "base/config.hpp"
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
 
@@ -31,6 +32,7 @@ bool ChildWait::watch_descriptor(GreenThread& me) {
 }
 
 Arm ChildWait::arm(GreenThread* me) {
+  if (!config().has(Family::process)) return Arm::offload;
   if (watch_descriptor(*me)) return Arm::look_again;
   if (!watch_ && !(watch_ = runtime().children().join(question_))) return Arm::offload;
   waiter_.address = watch_;

@@ -9,10 +9,8 @@ namespace guv {
 
 /// Waits for a child to change state: one child's end by a descriptor of its own, anything else as one of those who ask
 /// the same (hub/children.hpp). SIGCHLD has no part in it: the program may block, ignore or handle that as it likes.
-class ChildWait {
+class ChildWait : public PlainWait {
  public:
-  static constexpr bool for_kernel_threads = false;
-
   ChildWait(idtype_t type, id_t id, int options) : question_{type, id, options} {}
   ~ChildWait();
   ChildWait(const ChildWait&) = delete;
@@ -23,12 +21,8 @@ class ChildWait {
   long give_up(int reason) const { return -reason; }
   Arm arm(GreenThread* me);
   void disarm();
-  bool closed() const { return false; }
-  void succeeded() const {}
-  void abandoned() const {}
 
   static constexpr OnHandler on_handler = OnHandler::restart_if_asked;
-  static constexpr bool cancellation_point = true;
 
  private:
   bool watch_descriptor(GreenThread& me);

@@ -13,11 +13,9 @@
 namespace guv {
 
 /// Waits until one of several descriptors may have become ready, or for the clock alone. The attempt (a real poll with
-/// time-out 0) says 0 while there is nothing.
-class PollWait {
+/// time-out 0) says 0 while there is nothing, and POLLNVAL or EBADF once a descriptor has been closed.
+class PollWait : public PlainWait {
  public:
-  static constexpr bool for_kernel_threads = false;
-
   /// `timeout`: null waits for ever.
   explicit PollWait(const timespec* timeout) : at_once_(timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0) {
     if (timeout) timeout_ = *timeout;
@@ -33,7 +31,6 @@ class PollWait {
     return until_;
   }
   long give_up(int reason) const { return reason == ETIMEDOUT ? 0 : -reason; }
-  bool closed() const { return false; }  // the next attempt says so: POLLNVAL, EBADF
 
   /// What select(2) leaves of the time-out.
   timespec left() const {
@@ -42,7 +39,6 @@ class PollWait {
   }
 
   static constexpr OnHandler on_handler = OnHandler::end;
-  static constexpr bool cancellation_point = true;
 
  private:
   bool at_once_;
@@ -77,8 +73,6 @@ class PollWait::Of : public PollWait {
     for (size_t i = 0; i < count_; ++i) waiters()[i].unlink();
     count_ = 0;
   }
-  void succeeded() const {}
-  void abandoned() const {}
 
  private:
   static constexpr size_t usual = 8;

@@ -7,22 +7,16 @@ namespace guv {
 
 /// There is nothing to wait for that the hub could see: a call that cannot be made at once (its attempt says `busy`) is
 /// made on a helper thread. Disks, file locks, full backlogs.
-class PoolWait {
+class PoolWait : public PlainWait {
  public:
-  static constexpr bool for_kernel_threads = false;
   explicit PoolWait(int busy = EAGAIN) : busy_(-busy) {}
 
   bool would_block(long result) const { return result == busy_; }
   Deadline deadline() const { return Deadline::never(); }
   long give_up(int reason) const { return -reason; }
   Arm arm(GreenThread*) const { return Arm::offload; }
-  void disarm() const {}
-  bool closed() const { return false; }
-  void succeeded() const {}
-  void abandoned() const {}
 
   static constexpr OnHandler on_handler = OnHandler::restart_if_asked;
-  static constexpr bool cancellation_point = true;
 
  private:
   long busy_;

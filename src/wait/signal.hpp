@@ -6,9 +6,8 @@
 namespace guv {
 
 /// Waits for a signal of `set`, which the thread blocks, or, with an empty set, for any handler to run.
-class SignalWait {
+class SignalWait : public PlainWait {
  public:
-  static constexpr bool for_kernel_threads = false;
   explicit SignalWait(uint64_t set, Deadline until = Deadline::never()) : set_(set), until_(until) {}
 
   bool would_block(long result) const { return result == -EAGAIN; }
@@ -20,12 +19,8 @@ class SignalWait {
     return set_ ? Arm::look_again : Arm::park;
   }
   void disarm() const { signals::await(*thread_, 0); }
-  bool closed() const { return false; }
-  void succeeded() const {}
-  void abandoned() const {}
 
   static constexpr OnHandler on_handler = OnHandler::end;
-  static constexpr bool cancellation_point = true;
 
  private:
   uint64_t set_;
