@@ -25,7 +25,8 @@ struct Stubs {
   bool reserve(uintptr_t near, size_t count) {
     size = (count * stub_size + page - 1) & ~(page - 1);
     constexpr uintptr_t step = uintptr_t{8} << 20;
-    for (uintptr_t hint = (near & ~(page - 1)) - (uintptr_t{64} << 20); near - hint < uintptr_t{1} << 31; hint -= step) {
+    for (uintptr_t hint = (near & ~(page - 1)) - (uintptr_t{64} << 20); near - hint < uintptr_t{1} << 31;
+         hint -= step) {
       void* place = mmap(reinterpret_cast<void*>(hint), size, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
       if (place == MAP_FAILED) continue;
@@ -62,7 +63,8 @@ unsigned char* find_in_libc(void* libc, const char* name, size_t* size) {
   if (!address) address = dlvsym(libc, name, "GLIBC_PRIVATE");
   Dl_info info;
   const ElfW(Sym)* symbol = nullptr;
-  if (!address || !dladdr1(address, &info, reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol)), RTLD_DL_SYMENT)) {
+  if (!address ||
+      !dladdr1(address, &info, reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol)), RTLD_DL_SYMENT)) {
     return nullptr;
   }
   if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC) return nullptr;
@@ -129,8 +131,10 @@ int patch_libc_entries() {
   }
   const std::span<const Patch> all(patches, count);
   if (!stubs.seal() || (!write_by_proc(all) && !write_by_mprotect(all))) {
-    say("libc's entries cannot be patched here (%s): calls made inside libc, such as fgets on a socket, will hold up all "
-        "green threads", strerror(errno));
+    say("libc's entries cannot be patched here (%s): calls made inside libc, such as fgets on a socket, will hold up "
+        "all "
+        "green threads",
+        strerror(errno));
     return 0;
   }
   patched = true;

@@ -42,7 +42,8 @@ int wait(int epoll, epoll_event* events, int most, const timespec* timeout, cons
   if (timeout && (timeout->tv_sec < 0 || !valid(*timeout))) return static_cast<int>(sys::result(-EINVAL));
   signals::MaskDuringCall during(self(), mask);
   return static_cast<int>(sys::result(blocking(EpollWait(epoll, timeout), [=](Mode mode) {
-    return mode == Mode::native ? native() : sys::call(SYS_epoll_pwait, epoll, events, most, 0, nullptr, sys::signal_set_size);
+    return mode == Mode::native ? native()
+                                : sys::call(SYS_epoll_pwait, epoll, events, most, 0, nullptr, sys::signal_set_size);
   })));
 }
 
@@ -69,7 +70,6 @@ GUV_INTERPOSE(int, epoll_pwait, (int epoll, epoll_event* events, int most, int m
 
 GUV_INTERPOSE(int, epoll_pwait2,
               (int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask)) {
-  return wait(epoll, events, most, timeout, mask, [=] {
-    return sys::call(SYS_epoll_pwait2, epoll, events, most, timeout, mask, sys::signal_set_size);
-  });
+  return wait(epoll, events, most, timeout, mask,
+              [=] { return sys::call(SYS_epoll_pwait2, epoll, events, most, timeout, mask, sys::signal_set_size); });
 }

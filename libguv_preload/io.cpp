@@ -99,9 +99,8 @@ long read_file(int fd, std::span<const iovec> parts, off_t offset, Plain plain) 
 template <class Plain>
 long read_parts(int fd, Kind kind, std::span<const iovec> parts, Plain plain) {
   if (kind == Kind::regular) return read_file(fd, parts, here, plain);
-  return blocking(readable(fd), [=](Mode mode) {
-    return mode == Mode::native ? plain() : try_read(fd, kind, parts, plain);
-  });
+  return blocking(readable(fd),
+                  [=](Mode mode) { return mode == Mode::native ? plain() : try_read(fd, kind, parts, plain); });
 }
 
 /// Has `call` try `fd` as what it is known to be, and as what it is when that turns out to be wrong: the number may
@@ -109,7 +108,8 @@ long read_parts(int fd, Kind kind, std::span<const iovec> parts, Plain plain) {
 template <class Call>
 long as_kind(int fd, Call call) {
   const long result = call(kind_of(fd));
-  if (result != -ENOTSOCK) [[likely]] return result;
+  if (result != -ENOTSOCK) [[likely]]
+    return result;
   fd_table::set_kind(fd, Kind::unknown);
   return call(kind_of(fd));
 }
@@ -123,8 +123,8 @@ long read_one(int fd, void* buffer, size_t size) {
     if (!is_socket(kind)) return read_parts(fd, kind, {&part, 1}, plain);
     return blocking(receivable(fd, 0), [=](Mode mode) {
       if (mode == Mode::native) return plain();
-      return try_receive(
-          fd, size, [=] { return sys::call(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, nullptr, nullptr); });
+      return try_receive(fd, size,
+                         [=] { return sys::call(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, nullptr, nullptr); });
     });
   });
 }

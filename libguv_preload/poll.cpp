@@ -88,9 +88,8 @@ long select_until(int count, fd_set* read, fd_set* write, fd_set* except, const 
   } const masking{mask, sys::signal_set_size};
   timespec limit = timeout ? *timeout : timespec{};
   if (!self()) {
-    const long result = native_call([&] {
-      return sys::call(SYS_pselect6, count, read, write, except, timeout ? &limit : nullptr, &masking);
-    });
+    const long result = native_call(
+        [&] { return sys::call(SYS_pselect6, count, read, write, except, timeout ? &limit : nullptr, &masking); });
     if (left) *left = limit;
     return result;
   }
@@ -103,8 +102,8 @@ long select_until(int count, fd_set* read, fd_set* write, fd_set* except, const 
   const long result = blocking(on, [&](Mode mode) {
     timespec patience = mode == Mode::native ? limit : timespec{0, 0};
     sets.restore();
-    return sys::call(SYS_pselect6, count, read, write, except,
-                     mode == Mode::native && !timeout ? nullptr : &patience, nullptr);
+    return sys::call(SYS_pselect6, count, read, write, except, mode == Mode::native && !timeout ? nullptr : &patience,
+                     nullptr);
   });
   // select(2): on error the sets are unmodified.
   if (sys::failed(result)) sets.restore();

@@ -17,8 +17,8 @@ struct Symbol {
   const char* name;
   Kind kind;
   const char* family;
-  const char* note;       // how it is tried, what an alias stands for, why it is safe or a gap
-  void* wrapper;          // null for safe and gap rows
+  const char* note;  // how it is tried, what an alias stands for, why it is safe or a gap
+  void* wrapper;     // null for safe and gap rows
 };
 
 std::span<const Symbol> symbols();

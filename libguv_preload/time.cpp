@@ -31,7 +31,8 @@ GUV_INTERPOSE(int, clock_nanosleep, (clockid_t clock, int flags, const timespec*
   GreenThread* me = self();
   if (clock == CLOCK_THREAD_CPUTIME_ID) return EINVAL;  // POSIX; glibc does not ask the kernel either
   if (!me || !config().has(Family::time)) {
-    return static_cast<int>(-native_call([=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); }));
+    return static_cast<int>(
+        -native_call([=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); }));
   }
   if (!on_the_wheel(clock)) {
     return static_cast<int>(-offload([=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); }));
@@ -47,7 +48,8 @@ GUV_INTERPOSE(int, clock_nanosleep, (clockid_t clock, int flags, const timespec*
     if (const int error = sleep_until(Deadline::on(clock, wanted), nullptr)) return error;
     timespec current;
     clock_gettime(clock, &current);
-    if (current.tv_sec > wanted.tv_sec || (current.tv_sec == wanted.tv_sec && current.tv_nsec >= wanted.tv_nsec)) return 0;
+    if (current.tv_sec > wanted.tv_sec || (current.tv_sec == wanted.tv_sec && current.tv_nsec >= wanted.tv_nsec))
+      return 0;
   }
 }
 
@@ -57,14 +59,16 @@ GUV_INTERPOSE(int, nanosleep, (const timespec* request, timespec* remaining)) {
 GUV_ALSO(__nanosleep, nanosleep);
 
 GUV_INTERPOSE(int, usleep, (useconds_t microseconds)) {
-  const timespec request{static_cast<time_t>(microseconds / 1'000'000), static_cast<long>(microseconds % 1'000'000) * 1000};
+  const timespec request{static_cast<time_t>(microseconds / 1'000'000),
+                         static_cast<long>(microseconds % 1'000'000) * 1000};
   return guv_wrap_nanosleep(&request, nullptr);
 }
 
 GUV_INTERPOSE(unsigned, sleep, (unsigned seconds)) {
   const int saved_errno = errno;
   timespec left{static_cast<time_t>(seconds), 0};
-  if (guv_wrap_nanosleep(&left, &left) != 0) return static_cast<unsigned>(left.tv_sec);  // glibc: the fraction is dropped
+  if (guv_wrap_nanosleep(&left, &left) != 0)
+    return static_cast<unsigned>(left.tv_sec);  // glibc: the fraction is dropped
   errno = saved_errno;
   return 0;
 }

@@ -88,18 +88,17 @@ GUV_INTERPOSE(ssize_t, splice,
 }
 
 GUV_INTERPOSE(ssize_t, tee, (int from, int to, size_t size, unsigned flags)) {
-  return sys::result(splice_between(
-      from, to, flags, [=](unsigned these) { return sys::call(SYS_tee, from, to, size, these); }));
+  return sys::result(
+      splice_between(from, to, flags, [=](unsigned these) { return sys::call(SYS_tee, from, to, size, these); }));
 }
 
 GUV_INTERPOSE(ssize_t, vmsplice, (int fd, const iovec* parts, size_t count, unsigned flags)) {
-  return sys::result(splice_between(
-      fd, fd, flags, [=](unsigned these) { return sys::call(SYS_vmsplice, fd, parts, count, these); }));
+  return sys::result(
+      splice_between(fd, fd, flags, [=](unsigned these) { return sys::call(SYS_vmsplice, fd, parts, count, these); }));
 }
 
 GUV_INTERPOSE(ssize_t, copy_file_range,
               (int from, off64_t* from_offset, int to, off64_t* to_offset, size_t size, unsigned flags)) {
-  return sys::result(on_helper([=] {
-    return sys::call(SYS_copy_file_range, from, from_offset, to, to_offset, size, flags);
-  }));
+  return sys::result(
+      on_helper([=] { return sys::call(SYS_copy_file_range, from, from_offset, to, to_offset, size, flags); }));
 }

@@ -50,7 +50,9 @@ size_t size_of_floating_point(const void* state) {
 
 }  // namespace
 
-char* stack_pointer_of(const ucontext_t& context) { return reinterpret_cast<char*>(context.uc_mcontext.gregs[REG_RSP]); }
+char* stack_pointer_of(const ucontext_t& context) {
+  return reinterpret_cast<char*>(context.uc_mcontext.gregs[REG_RSP]);
+}
 
 void move_signal_frame(int signal, ucontext_t* context, char* top, SignalHandler handler) {
   char* const begin = reinterpret_cast<char*>(context) - offsetof(Frame, context);

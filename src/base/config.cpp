@@ -13,8 +13,8 @@ namespace {
 
 Config the_config;
 
-constexpr const char* family_names[] = {"time",  "io",      "socket", "select", "thread",
-                                        "dns",   "process", "file",   "signal", "sync"};
+constexpr const char* family_names[] = {"time", "io",      "socket", "select", "thread",
+                                        "dns",  "process", "file",   "signal", "sync"};
 static_assert(sizeof family_names / sizeof *family_names == static_cast<size_t>(Family::count));
 
 uint32_t family_bit(const char* name, size_t length) {

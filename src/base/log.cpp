@@ -16,7 +16,8 @@ void say_line(const char* format, va_list arguments) {
   char line[1024] = "guv: ";
   const int prefix = 5;
   int length = vsnprintf(line + prefix, sizeof line - prefix - 1, format, arguments);
-  length = length < 0 ? prefix : prefix + (length < int(sizeof line) - prefix - 2 ? length : int(sizeof line) - prefix - 2);
+  length =
+      length < 0 ? prefix : prefix + (length < int(sizeof line) - prefix - 2 ? length : int(sizeof line) - prefix - 2);
   line[length++] = '\n';
   sys::call(SYS_write, 2, line, length);
   errno = saved_errno;

@@ -10,7 +10,7 @@ Real real_functions;
 bool real_resolved = false;
 
 void resolve_real() {
-#define GUV_RESOLVE(name)                                                                              \
+#define GUV_RESOLVE(name)                                                                         \
   real_functions.name = reinterpret_cast<decltype(real_functions.name)>(dlsym(RTLD_NEXT, #name)); \
   if (!real_functions.name) say("this libc has no " #name);
   GUV_REAL_FUNCTIONS(GUV_RESOLVE)

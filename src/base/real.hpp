@@ -8,6 +8,7 @@
 namespace guv {
 
 // Functions of libc that guv needs as they are and that are more than a system call. (For I/O see base/sys.hpp.)
+// clang-format off
 #define GUV_REAL_FUNCTIONS(X)                                                                                          \
   X(pthread_create) X(pthread_join) X(pthread_detach) X(pthread_exit) X(pthread_cancel) X(pthread_kill)                \
   X(pthread_tryjoin_np) X(pthread_timedjoin_np) X(pthread_clockjoin_np) X(pthread_getattr_np)                          \
@@ -21,6 +22,7 @@ namespace guv {
   X(pthread_barrier_destroy) X(pthread_spin_trylock) X(pthread_key_create) X(pthread_key_delete)                       \
   X(pthread_setcanceltype) X(pthread_setcancelstate) X(sem_init) X(sem_wait) X(sem_trywait) X(sem_timedwait)           \
   X(sem_clockwait) X(sem_post) X(sigaction) X(sigaltstack) X(raise)
+// clang-format on
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"
@@ -37,7 +39,8 @@ void resolve_real();
 
 /// libc's own functions, found behind guv in the search order. May be called before guv's constructor ran.
 inline const Real& real() {
-  if (!real_resolved) [[unlikely]] resolve_real();
+  if (!real_resolved) [[unlikely]]
+    resolve_real();
   return real_functions;
 }
 

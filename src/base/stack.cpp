@@ -29,8 +29,8 @@ size_t slot_size_for(size_t size) {
 char*& next_free(char* base, size_t slot_size) { return *reinterpret_cast<char**>(base + slot_size - sizeof(char*)); }
 
 char* map(size_t size) {
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  void* memory =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
 }
 
@@ -64,7 +64,8 @@ bool StackPool::add_region(SizeClass& size_class) {
     if (!memory) continue;
     char* base = memory;
     if (shift) {
-      base = reinterpret_cast<char*>(((reinterpret_cast<uintptr_t>(memory) + half_table - 1) & ~(table - 1)) + half_table);
+      base =
+          reinterpret_cast<char*>(((reinterpret_cast<uintptr_t>(memory) + half_table - 1) & ~(table - 1)) + half_table);
       if (base < memory) base += table;
     }
     madvise(memory, bytes + (shift ? table : 0), MADV_NOHUGEPAGE);
@@ -123,7 +124,8 @@ StackSlot StackPool::take(size_t size, bool* reused) {
       }
     }
     if (!add_region(*size_class)) {
-      GUV_SAY_ONCE("out of address space for stacks of %zu KiB: ask for smaller ones (guv-run --stack-size)", slot_size / 1024);
+      GUV_SAY_ONCE("out of address space for stacks of %zu KiB: ask for smaller ones (guv-run --stack-size)",
+                   slot_size / 1024);
       return {};
     }
   }

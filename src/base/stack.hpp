@@ -61,7 +61,7 @@ class StackPool {
   SizeClass classes_[max_classes];
   int class_count_ = 0;
   const char* kept_ = nullptr;  // the slot of fork's survivor, in use outside the lists
-  bool light_guards_ = true;  // MADV_GUARD_INSTALL works here
+  bool light_guards_ = true;    // MADV_GUARD_INSTALL works here
 };
 
 }  // namespace guv

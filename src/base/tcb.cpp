@@ -2,8 +2,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <linux/futex.h>
 #include <link.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -52,11 +52,11 @@ constexpr size_t x86_header_begin = 0x18, x86_header_end = 0x38;  // multiple_th
 constexpr int first_tid = 1 << 28, last_tid = (1 << 30) - 1;
 
 struct Layout {
-  size_t size = 0;                     // of struct pthread, up to the end of the stack
+  size_t size = 0;  // of struct pthread, up to the end of the stack
   size_t static_tls = 0, align = 64;
   ptrdiff_t list = -1, tid = -1, robust = -1, stack_block = -1, first_specific = -1, specific_array = -1;
-  ptrdiff_t res = -1, res_pointer = 0; // the resolver state in the TCB, and the TLS variable that points to it
-  ptrdiff_t libc_tls = 0;              // libc's own TLS block, relative to the thread pointer
+  ptrdiff_t res = -1, res_pointer = 0;  // the resolver state in the TCB, and the TLS variable that points to it
+  ptrdiff_t libc_tls = 0;               // libc's own TLS block, relative to the thread pointer
   size_t libc_tls_size = 0;
   int relative_words = 0;
   uint16_t relative[max_relative_words];
@@ -165,7 +165,8 @@ const char* run_probe() {
       layout.first_specific = offset - first_block_size;
     }
   }
-  if (layout.list < 0 || layout.stack_block < 0 || layout.first_specific < 0) return "a field of struct pthread was not found";
+  if (layout.list < 0 || layout.stack_block < 0 || layout.first_specific < 0)
+    return "a field of struct pthread was not found";
   for (ptrdiff_t offset = layout.list; offset < layout.list + 64; offset += sizeof(int)) {
     if (int_at(reinterpret_cast<Word>(prototype), offset) == probe.tid &&
         int_at(mine, offset) == static_cast<int>(sys::call(SYS_gettid))) {
@@ -318,7 +319,9 @@ void run_thread_local_destructors() { libc.call_tls_dtors(); }
 void release_robust_mutexes(uintptr_t tcb, void (*wake)(void*)) {
   auto* head = reinterpret_cast<RobustHead*>(tcb + layout.robust);
   constexpr Word pi_bit = 1;
-  auto untagged = [](RobustNode* node) { return reinterpret_cast<RobustNode*>(reinterpret_cast<Word>(node) & ~pi_bit); };
+  auto untagged = [](RobustNode* node) {
+    return reinterpret_cast<RobustNode*>(reinterpret_cast<Word>(node) & ~pi_bit);
+  };
   int limit = 1 << 20;  // as the kernel: a broken list must not hold us for ever
   for (RobustNode* node = untagged(head->list.next); node && node != &head->list && limit-- > 0;) {
     RobustNode* next = untagged(node->next);

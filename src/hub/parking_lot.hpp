@@ -16,7 +16,7 @@ struct AddressWaiter : ListNode {
   const void* address = nullptr;
   GreenThread* thread = nullptr;
   std::atomic<uint32_t> signalled{0};
-  uint32_t tag = ~0u;                // unpark may ask for tags it has a bit in common with
+  uint32_t tag = ~0u;  // unpark may ask for tags it has a bit in common with
   std::atomic<bool> queued{false};
 };
 
@@ -44,7 +44,8 @@ class ParkingLot {
     std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
     Bucket& bucket = bucket_of(address);
-    if (bucket.count.load(std::memory_order_relaxed) == 0) [[likely]] return 0;
+    if (bucket.count.load(std::memory_order_relaxed) == 0) [[likely]]
+      return 0;
     return unpark_slowly(bucket, address, limit, tags);
   }
   bool unpark_one(const void* address) { return unpark(address, 1) != 0; }

@@ -50,7 +50,8 @@ Entry* entry(int fd, bool make) {
   Entry* chunk = chunks[index].load(std::memory_order_acquire);
   if (!chunk) [[unlikely]] {
     if (!make) return nullptr;
-    void* memory = mmap(nullptr, sizeof(Entry) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        mmap(nullptr, sizeof(Entry) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
     auto* fresh = static_cast<Entry*>(memory);
     if (!chunks[index].compare_exchange_strong(chunk, fresh)) {
@@ -167,7 +168,8 @@ int hide(int fd) {
   for (auto& entry : owned) {
     int free = 0;
     if (!entry.compare_exchange_strong(free, static_cast<int>(moved) + 1)) continue;
-    if (moved < lowest.load(std::memory_order_relaxed)) lowest.store(static_cast<int>(moved), std::memory_order_relaxed);
+    if (moved < lowest.load(std::memory_order_relaxed))
+      lowest.store(static_cast<int>(moved), std::memory_order_relaxed);
     break;
   }
   return static_cast<int>(moved);
@@ -179,7 +181,8 @@ void forget(int fd) {
 }
 
 bool owns(int fd) {
-  if (fd < lowest.load(std::memory_order_relaxed)) [[likely]] return false;
+  if (fd < lowest.load(std::memory_order_relaxed)) [[likely]]
+    return false;
   for (auto& entry : owned) {
     if (entry.load(std::memory_order_relaxed) == fd + 1) return true;
   }
@@ -232,7 +235,8 @@ Poller::Watched* Poller::watched(int fd) {
   const unsigned index = static_cast<unsigned>(fd) >> chunk_bits;
   if (index >= max_chunks) return nullptr;
   if (!chunks_[index]) {
-    void* memory = mmap(nullptr, sizeof(Watched) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        mmap(nullptr, sizeof(Watched) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
     chunks_[index] = static_cast<Watched*>(memory);
     for (int i = 0; i < chunk_size; ++i) new (&chunks_[index][i]) Watched;

@@ -115,8 +115,8 @@ class Poller {
 
  private:
   struct Watched {
-    uint32_t generation = 0;   // that of the registration
-    uint32_t events = 0;       // registered for; 0: not registered
+    uint32_t generation = 0;  // that of the registration
+    uint32_t events = 0;      // registered for; 0: not registered
     List<FdWaiter> waiters[2];
 
     uint32_t asked_generation = 0, asked_options = 0;  // what follows was found out under these

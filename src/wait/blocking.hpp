@@ -79,7 +79,8 @@ inline bool ends(OnHandler rule, const signals::Ran& ran) {
 
 /// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is asked).
 inline bool cancel_due(const GreenThread& me) {
-  if (!me.cancel_requested) [[likely]] return false;
+  if (!me.cancel_requested) [[likely]]
+    return false;
   int state;
   real().pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
   real().pthread_setcancelstate(state, nullptr);
@@ -87,12 +88,14 @@ inline bool cancel_due(const GreenThread& me) {
 }
 
 inline void test_cancel(const GreenThread& me) {
-  if (me.cancel_requested) [[unlikely]] pthread_testcancel();
+  if (me.cancel_requested) [[unlikely]]
+    pthread_testcancel();
 }
 
 /// With PTHREAD_CANCEL_ASYNCHRONOUS any moment will do, and switches are the moments we have.
 inline void test_asynchronous_cancel(const GreenThread& me) {
-  if (me.cancel_asynchronous) [[unlikely]] test_cancel(me);
+  if (me.cancel_asynchronous) [[unlikely]]
+    test_cancel(me);
 }
 
 template <class On, class Attempt>
@@ -122,7 +125,8 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
       on.succeeded();
       return result;
     }
-    if (!signals::deliverable(me)) [[likely]] continue;
+    if (!signals::deliverable(me)) [[likely]]
+      continue;
     const signals::Ran ran = signals::run_pending(me);
     if (ends(on.on_handler, ran)) return on.give_up(EINTR);
     // The handler may have parked, and the loop seen what we wait for.

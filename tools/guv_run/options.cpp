@@ -57,19 +57,12 @@ std::optional<std::uint64_t> bytes_of(const std::string& text) {
     if (rest + 1 != end) return std::nullopt;
     switch (*rest) {
       case 'k':
-      case 'K':
-        unit = std::uint64_t{1} << 10;
-        break;
+      case 'K': unit = std::uint64_t{1} << 10; break;
       case 'm':
-      case 'M':
-        unit = std::uint64_t{1} << 20;
-        break;
+      case 'M': unit = std::uint64_t{1} << 20; break;
       case 'g':
-      case 'G':
-        unit = std::uint64_t{1} << 30;
-        break;
-      default:
-        return std::nullopt;
+      case 'G': unit = std::uint64_t{1} << 30; break;
+      default: return std::nullopt;
     }
   }
   std::uint64_t bytes = 0;
