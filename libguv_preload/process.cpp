@@ -293,20 +293,45 @@ GUV_INTERPOSE(int, system, (const char* command)) {
   return WhileInSystem().run(command);
 }
 
+namespace guv {
+
+namespace {
+
+/// What the new program would otherwise inherit from the hub: its mask, and a tick on its way, which kills who has no
+/// handler for it. Comes back when exec fails.
+class Executing {
+ public:
+  Executing() {
+    if (self()) runtime().preemption().disarm();
+  }
+  ~Executing() {
+    if (self()) runtime().preemption().arm();
+  }
+  Executing(const Executing&) = delete;
+  Executing& operator=(const Executing&) = delete;
+
+ private:
+  signals::MaskAsThread mask_;
+};
+
+}  // namespace
+
+}  // namespace guv
+
 GUV_INTERPOSE(int, execve, (const char* path, char* const arguments[], char* const environment[])) {
-  const signals::MaskAsThread mask;
+  const Executing executing;
   return static_cast<int>(sys::result(sys::call(SYS_execve, path, arguments, environment)));
 }
 
 GUV_INTERPOSE(int, execveat,
               (int directory, const char* path, char* const arguments[], char* const environment[], int flags)) {
-  const signals::MaskAsThread mask;
+  const Executing executing;
   return static_cast<int>(sys::result(sys::call(SYS_execveat, directory, path, arguments, environment, flags)));
 }
 
 GUV_INTERPOSE(int, fexecve, (int fd, char* const arguments[], char* const environment[])) {
   static const auto next = GUV_NEXT(fexecve);
-  const signals::MaskAsThread mask;
+  const Executing executing;
   return next(fd, arguments, environment);
 }
 

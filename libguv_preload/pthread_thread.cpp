@@ -80,6 +80,29 @@ int to_options(const pthread_attr_t* attributes, SpawnOptions& options) {
   return 0;
 }
 
+/// PTHREAD_EXPLICIT_SCHED. The hub's policy is one for all its threads, so what differs can only be noted; but whether the
+/// process may have it at all, and whether there is such a thing, is for the kernel to say: a helper thread tries it on.
+struct Scheduling {
+  int policy = -1;
+  sched_param parameters{};
+
+  int ask(const pthread_attr_t* attributes) {
+    int inherit = PTHREAD_INHERIT_SCHED;
+    if (!attributes || pthread_attr_getinheritsched(attributes, &inherit) != 0 || inherit == PTHREAD_INHERIT_SCHED) return 0;
+    pthread_attr_getschedpolicy(attributes, &policy);
+    pthread_attr_getschedparam(attributes, &parameters);
+    sched_param hubs{};
+    sys::call(SYS_sched_getparam, 0, &hubs);
+    if (sys::call(SYS_sched_getscheduler, 0) == policy && hubs.sched_priority == parameters.sched_priority) return 0;
+    return static_cast<int>(-offload([this, &hubs] {
+      const long before = sys::call(SYS_sched_getscheduler, 0);
+      const long result = sys::call(SYS_sched_setscheduler, 0, policy, &parameters);
+      if (result == 0) sys::call(SYS_sched_setscheduler, 0, before, &hubs);
+      return result;
+    }));
+  }
+};
+
 struct C11Start {
   thrd_start_t function;
   void* argument;
@@ -99,17 +122,27 @@ int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(v
   }
   SpawnOptions options;
   if (const int error = to_options(attributes, options)) return error;
+  Scheduling scheduling;
+  if (const int error = scheduling.ask(attributes)) return error;
   GreenThread* fresh = self()->hub->spawn(options, start, argument);
   errno = saved_errno;
   if (!fresh) return EAGAIN;
+  fresh->policy = scheduling.policy;
+  fresh->priority = scheduling.parameters.sched_priority;
   sigset_t mask;
   if (attributes && pthread_attr_getsigmask_np(attributes, &mask) == 0) signals::begin_with_mask(*fresh, mask);
   *thread = fresh->pthread();
   return 0;
 }
 
+/// Joined already: libc knows too, until the memory is another thread's.
+bool no_longer_exists(const GreenThread& target) {
+  return target.join == GreenThread::Join::collected || target.join == GreenThread::Join::gone;
+}
+
 /// The rules of pthread_join(3) before there is anything to wait for; an errno, or 0.
 int may_join(GreenThread* me, GreenThread& target) {
+  if (no_longer_exists(target)) return ESRCH;
   if (target.join == GreenThread::Join::detached) return EINVAL;
   if (me == &target || (me && target.joins == me)) return EDEADLK;
   if (target.join == GreenThread::Join::joining) return EINVAL;
@@ -199,7 +232,7 @@ GUV_INTERPOSE(int, pthread_join, (pthread_t thread, void** result)) {
 GUV_INTERPOSE(int, pthread_tryjoin_np, (pthread_t thread, void** result)) {
   GreenThread* target = green_thread_of(thread);
   if (!target) return real().pthread_tryjoin_np(thread, result);
-  if (!target->finished.load()) return EBUSY;
+  if (!target->finished.load() || no_longer_exists(*target)) return EBUSY;  // the latter because libc looks no further
   const int error = may_join(self(), *target);
   return error ? error : collect(*target, result);
 }
@@ -222,6 +255,7 @@ GUV_INTERPOSE(int, pthread_clockjoin_np, (pthread_t thread, void** result, clock
 GUV_INTERPOSE(int, pthread_detach, (pthread_t thread)) {
   GreenThread* target = spawned(thread);
   if (!target) return real().pthread_detach(thread);
+  if (no_longer_exists(*target)) return ESRCH;
   if (target->join == GreenThread::Join::detached) return EINVAL;
   if (target->join == GreenThread::Join::joining) return 0;  // glibc: the join goes on
   target->join = GreenThread::Join::detached;
@@ -301,13 +335,20 @@ GUV_INTERPOSE(int, pthread_getaffinity_np, (pthread_t thread, size_t size, cpu_s
 }
 
 GUV_INTERPOSE(int, pthread_getschedparam, (pthread_t thread, int* policy, sched_param* parameters)) {
+  if (const GreenThread* target = spawned(thread); target && target->policy >= 0) {
+    *policy = target->policy;
+    parameters->sched_priority = target->priority;
+    return 0;
+  }
   KernelTid tid(thread);
   return real().pthread_getschedparam(thread, policy, parameters);
 }
 
 GUV_INTERPOSE(int, pthread_setschedparam, (pthread_t thread, int policy, const sched_param* parameters)) {
   KernelTid tid(thread);
-  return real().pthread_setschedparam(thread, policy, parameters);
+  const int error = real().pthread_setschedparam(thread, policy, parameters);
+  if (GreenThread* target = spawned(thread); target && !error) target->policy = -1;
+  return error;
 }
 
 GUV_INTERPOSE(int, pthread_setschedprio, (pthread_t thread, int priority)) {

@@ -87,7 +87,10 @@ long wait_for_signal(const sigset_t* set, siginfo_t* info, const timespec* timeo
         const int signal = signals::take_awaited(*self(), wanted, &taken);
         return signal ? signal : -EAGAIN;
       });
-  if (result > 0 && info) *info = taken;
+  if (result > 0 && info) {
+    *info = taken;
+    if (info->si_code == SI_TKILL) info->si_code = SI_USER;  // as libc does
+  }
   return result;
 }
 

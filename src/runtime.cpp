@@ -59,6 +59,7 @@ void Runtime::after_fork() {
   main_thread_ = survivor;
   hub_.after_fork(survivor);
   signals::after_fork(*survivor);
+  preemption_.after_fork();
 }
 
 }  // namespace guv

@@ -6,6 +6,7 @@
 #include "hub/hub.hpp"
 #include "hub/offload.hpp"
 #include "hub/parking_lot.hpp"
+#include "hub/preemption.hpp"
 
 namespace guv {
 
@@ -18,6 +19,7 @@ class Runtime {
   Hub& hub() { return hub_; }
   Offload& offload() { return offload_; }
   Children& children() { return children_; }
+  Preemption& preemption() { return preemption_; }
   GreenThread& main_thread() { return *main_thread_; }
 
   /// In the child of fork.
@@ -31,6 +33,7 @@ class Runtime {
   Hub hub_;
   Offload offload_;
   Children children_;
+  Preemption preemption_;
   GreenThread first_thread_;
   GreenThread* main_thread_ = &first_thread_;  // after fork: the thread that called it
 };

@@ -54,6 +54,10 @@ char* stack_pointer_of(const ucontext_t& context) {
   return reinterpret_cast<char*>(context.uc_mcontext.gregs[REG_RSP]);
 }
 
+const void* program_counter_of(const ucontext_t& context) {
+  return reinterpret_cast<const void*>(context.uc_mcontext.gregs[REG_RIP]);
+}
+
 void move_signal_frame(int signal, ucontext_t* context, char* top, SignalHandler handler) {
   char* const begin = reinterpret_cast<char*>(context) - offsetof(Frame, context);
   char* end = begin + sizeof(Frame);
@@ -83,6 +87,7 @@ void call_on_stack(char* top, void (*function)(void*), void* argument) {
 namespace guv {
 
 char* stack_pointer_of(const ucontext_t&) { return nullptr; }
+const void* program_counter_of(const ucontext_t&) { return nullptr; }
 void move_signal_frame(int, ucontext_t*, char*, SignalHandler) {}
 void call_on_stack(char*, void (*function)(void*), void* argument) { function(argument); }
 

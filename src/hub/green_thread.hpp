@@ -72,7 +72,7 @@ struct GreenThread : ReadyLink, SiblingLink {
   void* (*start)(void*) = nullptr;
   void* argument = nullptr;
   void* result = nullptr;
-  enum class Join : uint8_t { joinable, joining, detached, collected };
+  enum class Join : uint8_t { joinable, joining, detached, collected, gone };  // gone: its memory has been given back
   Join join = Join::joinable;
   bool by_pthread_exit = false;
   std::atomic<uint32_t> finished{0};   // joiners wait at this address
@@ -84,6 +84,9 @@ struct GreenThread : ReadyLink, SiblingLink {
   size_t stack_size = 0;
   size_t guard_size = 0;
   bool own_stack = false;     // the program gave the stack
+
+  int policy = -1;            // that the program asked for when it made the thread; -1: the hub's
+  int priority = 0;
 
   ThreadSignals signals;
   char name[16] = "";

@@ -121,6 +121,7 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
   const size_t room = sizeof(GreenThread) + (colours + 1) * cache_line + (options.user_stack ? tcb::static_size() + frames_for_own : 0);
   const size_t stack_size = options.user_stack ? 0 : options.stack_size;
   bool reused = false;
+  runtime().preemption().arm();
   Critical critical;
   StackSlot slot = stacks_.take(stack_size + room, &reused);
   if (!slot) return nullptr;
@@ -313,6 +314,16 @@ void Hub::yield() {
   if (signals::deliverable(*me)) [[unlikely]] signals::run_pending(*me);
 }
 
+void Hub::preempt() {
+  enter_critical();
+  GreenThread* me = current_;
+  make_ready(me);
+  current_ = nullptr;
+  last_look_ = 0;
+  guv_switch_context(&me->context, &loop_context_);
+  leave_critical();
+}
+
 void Hub::let_others_run() {
   if (critical_ == 0 && now() - last_look_ >= slice) yield();
 }
@@ -413,6 +424,7 @@ void Hub::release(GreenThread* thread) {
     return;
   }
   enter_critical();
+  thread->join = GreenThread::Join::gone;
   stacks_.give_back(thread->slot);
   leave_critical();
 }

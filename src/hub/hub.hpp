@@ -55,6 +55,12 @@ class Hub {
   /// Lets others run, and what is due on the loop; with nobody ready it gives the processor to other processes.
   void yield();
 
+  /// As yield, for a thread that did not ask for it: the loop looks around, and whoever is ready goes first.
+  void preempt();
+
+  /// Differs from what it was if another thread, or the loop, has run meanwhile.
+  uint64_t activity() const { return counts_.switches + counts_.polls; }
+
   /// Counts a call that did not have to wait: a thread whose calls always succeed, or that asks in a circle, must not keep
   /// the others from running.
   void count_call() {

@@ -1,5 +1,7 @@
 #include "hub/signals.hpp"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -456,6 +458,32 @@ void make_signal_fd() {
       nullptr, EPOLLIN | EPOLLET);
 }
 
+// What is pending for this kernel thread alone; rt_sigpending(2) adds what is pending for the process.
+uint64_t pending_for_this_thread() {
+  const long file = sys::call(SYS_open, "/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+  if (sys::failed(file)) return 0;
+  char text[4096];
+  const long size = sys::call(SYS_read, file, text, sizeof text - 1);
+  sys::call(SYS_close, file);
+  if (size <= 0) return 0;
+  text[size] = '\0';
+  const char* field = strstr(text, "SigPnd:");
+  return field ? strtoull(field + strlen("SigPnd:"), nullptr, 16) : 0;
+}
+
+// What the main thread was sent while it blocked it is its own; in the kernel it would be every thread's.
+void take_over_pending(GreenThread& main_thread) {
+  uint64_t any = 0;
+  sys::call(SYS_rt_sigpending, &any, kernel_set_size);
+  if (!any) return;
+  const timespec at_once{0, 0};
+  siginfo_t info;
+  while (const uint64_t own = pending_for_this_thread() & any) {
+    if (sys::failed(sys::call(SYS_rt_sigtimedwait, &own, &info, &at_once, kernel_set_size))) return;
+    if (!enqueue(main_thread.signals, info, false)) return;
+  }
+}
+
 }  // namespace
 
 void from_bits(uint64_t bits, sigset_t* set) {
@@ -479,6 +507,7 @@ void start(GreenThread& main_thread) {
   sys::call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &mask, kernel_set_size);
   all.kernel_mask = mask;
   account(main_thread, mask);
+  take_over_pending(main_thread);
 
   void* stack = mmap(nullptr, fault_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (stack != MAP_FAILED) {
@@ -666,6 +695,8 @@ void take(const siginfo_t& info) {
   const bool directed = directed_at_thread(info) && running;
   leave_for(directed ? running : choose(info.si_signo), info, !directed);
 }
+
+uint64_t mask_of_kernel_thread() { return all.kernel_mask; }
 
 void unblock_after_hold() { set_kernel_mask(all.kernel_mask); }
 

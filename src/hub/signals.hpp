@@ -44,6 +44,9 @@ void set_mask(GreenThread& me, uint64_t mask);
 /// pthread_kill(3) and its like; 0 or an errno.
 int send(GreenThread& target, const siginfo_t& info);
 
+/// What the hub's kernel thread blocks: what all green threads do.
+uint64_t mask_of_kernel_thread();
+
 /// What pthread_kill and raise send: SI_TKILL from this process.
 siginfo_t from_this_thread(int signal);
 

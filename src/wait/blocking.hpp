@@ -87,15 +87,17 @@ inline bool cancel_due(const GreenThread& me) {
   return state == PTHREAD_CANCEL_ENABLE;
 }
 
-inline void test_cancel(const GreenThread& me) {
-  if (me.cancel_requested) [[unlikely]]
-    pthread_testcancel();
+/// Ends the thread when a cancellation is due. Once one is being acted on, or after pthread_exit, none is any more: libc then
+/// comes back from here, and cleanup handlers may wait like anybody.
+inline void test_cancel(GreenThread& me) {
+  if (!cancel_due(me)) [[likely]] return;
+  me.cancel_requested = false;
+  pthread_testcancel();
 }
 
 /// With PTHREAD_CANCEL_ASYNCHRONOUS any moment will do, and switches are the moments we have.
-inline void test_asynchronous_cancel(const GreenThread& me) {
-  if (me.cancel_asynchronous) [[unlikely]]
-    test_cancel(me);
+inline void test_asynchronous_cancel(GreenThread& me) {
+  if (me.cancel_asynchronous) [[unlikely]] test_cancel(me);
 }
 
 template <class On, class Attempt>
@@ -115,7 +117,7 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
     }
     if (on.cancellation_point && cancel_due(me)) [[unlikely]] {
       on.abandoned();
-      pthread_testcancel();
+      test_cancel(me);
     }
     test_asynchronous_cancel(me);
     if (on.closed()) return on.give_up(EBADF);
