@@ -114,8 +114,7 @@ def redis(trial):
     redis_server(trial)
 
 
-@case("redis-io-threads", "redis-server --io-threads 4: 500 connections at once", needs=["redis-server"], threads=7,
-      known="its main thread spins, without any call, until its I/O threads are through; so they need threads of the kernel")
+@case("redis-io-threads", "redis-server --io-threads 4: 500 connections at once", needs=["redis-server"], threads=7)
 def redis_io_threads(trial):
     redis_server(trial, "--io-threads", "4", "--io-threads-do-reads", "yes")
 
