@@ -5,6 +5,7 @@ options_test.py GUV_RUN LIBRARY PROGRAMS_DIRECTORY
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,20 @@ def main():
     child = ["/bin/sh", "-c", f"{threads}; exit 0"]
     _, lines = run(["--children=no"], *child)
     check("--children=no does not", green(lines) is None, lines)
+
+    result, _ = run(["--verbose"], threads)
+    check("--verbose says what is done", "threads of process" in result.stderr, result.stderr)
+    check("--verbose changes nothing else", result.stdout == plain.stdout, result.stdout)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        odd = Path(scratch, 'quote"backslash\\' + "long" * 50)
+        shutil.copy(threads, odd)
+        _, lines = run([], str(odd))  # lines that are not JSON raise
+        check("the report survives any name of a program", [line["event"] for line in lines] == ["start", "exit"], lines)
+
+    _, lines = run(["--families=-process"], program("wait_calls"))
+    made = [line["helpers_made"] for line in lines if line["event"] == "exit"]
+    check("--families=-process waits for children on helpers", max(made, default=0) > 0, lines)
 
     result = subprocess.run([sys.executable, "-c", f"""
 import os, resource
