@@ -189,8 +189,6 @@ bool is_spawned(const GreenThread* thread) { return thread && thread->slot; }
 
 using namespace guv;
 
-#define GUV_NEXT(name) next_symbol<decltype(&::name)>(#name)
-
 // ---- fork -------------------------------------------------------------------------------------------------------------
 
 // It calls no pthread_atfork handlers.

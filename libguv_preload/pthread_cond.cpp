@@ -1,5 +1,5 @@
 // Condition variables live on the parking lot, for kernel threads too: a real pthread_cond_wait would release the mutex
-// inside libc, where no parked thread hears of it (docs/decisions). libc's own state is used for the clock alone.
+// inside libc, where no parked thread hears of it. libc's own state is used for the clock alone.
 #include "interpose.hpp"
 
 extern "C" int guv_wrap_pthread_mutex_lock(pthread_mutex_t*);
@@ -66,12 +66,10 @@ int wait(pthread_cond_t* cond, pthread_mutex_t* mutex, Deadline until) {
   Released released(mutex);
   long result;
   if (waiter.thread) {
-    // A handler runs in between and the wait goes on: pthread_cond_wait never returns EINTR.
-    do {
-      result = blocking(CondWait(cond, until),
-                        [&](Mode) -> long { return waiter.queued.load(std::memory_order_acquire) ? EBUSY : 0; });
-    } while (result == EINTR);
+    result = blocking(CondWait(cond, until),
+                      [&](Mode) -> long { return waiter.queued.load(std::memory_order_acquire) ? EBUSY : 0; });
   } else {
+    // A handler runs in between and the wait goes on: pthread_cond_wait never returns EINTR.
     do {
       result = ParkingLot::sleep(waiter, until);
     } while (result == EINTR);

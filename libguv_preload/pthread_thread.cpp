@@ -1,12 +1,7 @@
 // Threads: creation, joining, identity, attributes. pthreads(7).
 #include <dlfcn.h>
-#include <limits.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <threads.h>
 #include <unistd.h>
 
 #include "base/config.hpp"
@@ -101,11 +96,6 @@ struct Scheduling {
       return result;
     }));
   }
-};
-
-struct C11Start {
-  thrd_start_t function;
-  void* argument;
 };
 
 int real_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
