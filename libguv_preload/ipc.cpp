@@ -64,16 +64,16 @@ GUV_INTERPOSE(int, mq_timedsend,
   return static_cast<int>(sys::result(send(queue, message, size, priority, until)));
 }
 
-// System V has nothing to poll: what IPC_NOWAIT refuses waits on a helper thread.
+// System V has nothing to poll: what IPC_NOWAIT refuses waits on a helper thread. signal(7): never restarted.
 
 GUV_INTERPOSE(ssize_t, msgrcv, (int queue, void* message, size_t size, long type, int flags)) {
-  return sys::result(blocking(PoolWait(flags & IPC_NOWAIT ? 0 : ENOMSG), [=](Mode mode) {
+  return sys::result(blocking(PoolWait(flags & IPC_NOWAIT ? 0 : ENOMSG, OnHandler::end), [=](Mode mode) {
     return sys::call(SYS_msgrcv, queue, message, size, type, flags | only_if(mode, IPC_NOWAIT));
   }));
 }
 
 GUV_INTERPOSE(int, msgsnd, (int queue, const void* message, size_t size, int flags)) {
-  return static_cast<int>(sys::result(blocking(PoolWait(flags & IPC_NOWAIT ? 0 : EAGAIN), [=](Mode mode) {
+  return static_cast<int>(sys::result(blocking(PoolWait(flags & IPC_NOWAIT ? 0 : EAGAIN, OnHandler::end), [=](Mode mode) {
     return sys::call(SYS_msgsnd, queue, message, size, flags | only_if(mode, IPC_NOWAIT));
   })));
 }
@@ -81,7 +81,7 @@ GUV_INTERPOSE(int, msgsnd, (int queue, const void* message, size_t size, int fla
 GUV_INTERPOSE(int, semtimedop, (int set, sembuf* operations, size_t count, const timespec* timeout)) {
   // A time-out of nothing is a try. Operations with IPC_NOWAIT of their own say EAGAIN either way: ask again, natively.
   constexpr timespec at_once{0, 0};
-  return static_cast<int>(sys::result(blocking(PoolWait(EAGAIN), [=](Mode mode) {
+  return static_cast<int>(sys::result(blocking(PoolWait(EAGAIN, OnHandler::end), [=](Mode mode) {
     return sys::call(SYS_semtimedop, set, operations, count, mode == Mode::native ? timeout : &at_once);
   })));
 }

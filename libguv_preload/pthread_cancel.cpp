@@ -9,8 +9,9 @@ GUV_INTERPOSE(int, pthread_cancel, (pthread_t thread)) {
   if (!target) return real().pthread_cancel(thread);
   if (target->state == State::finished) return 0;
   // The type in the TCB is always deferred, so this sets flags and sends no signal.
+  // Unless the target is in one of libc's calls on a helper; the hub then sends it.
   const int error = real().pthread_cancel(thread);
-  if (error) return error;
+  if (error && !(error == ESRCH && target->state == State::elsewhere)) return error;
   target->cancel_requested = true;
   if (target != self()) {
     Hub::unpark(target);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "interpose.hpp"
+#include "wait/pool.hpp"
 
 namespace guv {
 
@@ -43,12 +44,24 @@ long try_wait(sem_t* semaphore) {
   return -error;
 }
 
+// signal(7) has the timed ones restarted; a futex with a time-out is not.
+OnHandler on_handler(bool for_ever) { return for_ever ? OnHandler::restart_if_asked : OnHandler::end; }
+
 int wait(sem_t* semaphore, Deadline until) {
   AddressWait on(semaphore, -EAGAIN, until);
   on.cancellation_point = true;
-  on.on_handler = OnHandler::restart_if_asked;
+  on.on_handler = on_handler(until.is_never());
   const long result = blocking(on, [=](Mode) { return try_wait(semaphore); });
   return static_cast<int>(sys::result(result > 0 ? -result : result));
+}
+
+/// For one that other processes know: `call` waits in the kernel, and ends with EINTR when a handler ran.
+template <class Call>
+int wait_elsewhere(sem_t* semaphore, bool for_ever, Call call) {
+  return static_cast<int>(sys::result(blocking(PoolWait(EAGAIN, on_handler(for_ever)), [=](Mode mode) -> long {
+    if (mode == Mode::attempt) return try_wait(semaphore) == 0 ? 0 : -EAGAIN;
+    return call() == 0 ? 0 : -errno;
+  })));
 }
 
 int wait_until(sem_t* semaphore, clockid_t clock, const timespec* until) {
@@ -66,20 +79,20 @@ using namespace guv;
 
 GUV_INTERPOSE(int, sem_wait, (sem_t * semaphore)) {
   if (!runtime_started()) return real().sem_wait(semaphore);
-  if (shared(semaphore)) return try_wait(semaphore) == 0 ? 0 : offload([=] { return real().sem_wait(semaphore); });
+  if (shared(semaphore)) return wait_elsewhere(semaphore, true, [=] { return real().sem_wait(semaphore); });
   return wait(semaphore, Deadline::never());
 }
 
 GUV_INTERPOSE(int, sem_timedwait, (sem_t * semaphore, const timespec* until)) {
   if (!runtime_started()) return real().sem_timedwait(semaphore, until);
-  if (shared(semaphore)) return offload([=] { return real().sem_timedwait(semaphore, until); });
+  if (shared(semaphore)) return wait_elsewhere(semaphore, false, [=] { return real().sem_timedwait(semaphore, until); });
   return wait_until(semaphore, CLOCK_REALTIME, until);
 }
 
 GUV_INTERPOSE(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().sem_clockwait(semaphore, clock, until);
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return static_cast<int>(sys::result(-EINVAL));
-  if (shared(semaphore)) return offload([=] { return real().sem_clockwait(semaphore, clock, until); });
+  if (shared(semaphore)) return wait_elsewhere(semaphore, false, [=] { return real().sem_clockwait(semaphore, clock, until); });
   return wait_until(semaphore, clock, until);
 }
 

@@ -151,7 +151,10 @@ int accept_one(int listener, sockaddr* address, socklen_t* length, int flags) {
     // What is no listener has an error to tell.
     if (!ready(listener, POLLIN)) return listening(listener) ? -EAGAIN : call();
     // Another process may be quicker, and then the call waits for the next connection.
-    if (!fd_table::exclusive(listener) && !nonblocking(listener)) return offload(call);
+    if (!fd_table::exclusive(listener) && !nonblocking(listener)) {
+      const long fd = runtime().offload().run(call, Reach::signals);
+      return fd == -EINTR ? -EAGAIN : fd;
+    }
     return call();
   });
   return newborn(fd, fd_table::kind(listener));
@@ -196,7 +199,10 @@ long connect_to(int fd, const sockaddr* address, socklen_t length) {
     if (mode == Mode::native) return call();
     const long flags = sys::call(SYS_fcntl, fd, F_GETFL);
     if (sys::failed(flags) || (flags & O_NONBLOCK)) return call();
-    if (!fd_table::exclusive(fd)) return offload(call);
+    if (!fd_table::exclusive(fd)) {
+      const long result = runtime().offload().run(call, Reach::signals);
+      return result == -EINTR ? -EALREADY : result;  // it goes on, and the socket will be writable
+    }
     const NonblockingFor now(fd, flags);
     return call();
   });

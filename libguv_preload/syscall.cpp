@@ -9,6 +9,7 @@
 
 #include "base/mapping.hpp"
 #include "interpose.hpp"
+#include "wait/pool.hpp"
 
 namespace guv {
 
@@ -107,7 +108,11 @@ long futex(const long (&a)[6]) {
     case FUTEX_WAIT_BITSET: {
       // Kernel threads sleep in the kernel: a waker looks there too. Words that another process may wake, as well.
       if (!self()) return native_call(kernel);
-      if (!is_private(operation, word)) return offload(kernel);
+      if (!is_private(operation, word)) {
+        PoolWait elsewhere;
+        elsewhere.cancellation_point = false;
+        return blocking(elsewhere, [&](Mode mode) { return mode == Mode::native ? kernel() : -EAGAIN; });
+      }
       const bool bitset = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
       return futex_wait(word, operation, static_cast<uint32_t>(a[2]), timeout, bitset ? tags : ~0u);
     }

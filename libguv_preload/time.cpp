@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "interpose.hpp"
+#include "wait/pool.hpp"
 
 namespace guv {
 
@@ -35,7 +36,8 @@ GUV_INTERPOSE(int, clock_nanosleep, (clockid_t clock, int flags, const timespec*
         -native_call([=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); }));
   }
   if (!on_the_wheel(clock)) {
-    return static_cast<int>(-offload([=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); }));
+    const auto call = [=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); };
+    return static_cast<int>(-on_helper(call, OnHandler::end));
   }
   timespec wanted;
   // By way of the kernel, so that a bad pointer is EFAULT and a bad value EINVAL: a sleep that is over at once.

@@ -35,7 +35,7 @@ class Children {
     Question question_{};
     int askers_ = 0;
     std::atomic<bool> asking_{false};  // a helper is in waitid
-    Offload::Trip trip_;
+    Trip trip_;
   };
 
   /// Null when too many different questions are being asked.

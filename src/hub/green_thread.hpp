@@ -16,6 +16,7 @@ namespace guv {
 
 class Hub;
 struct GreenThread;
+struct Trip;
 
 enum class State : uint8_t {
   ready,      // in its hub's queue
@@ -64,6 +65,8 @@ struct GreenThread : ReadyLink, SiblingLink {
   std::atomic<GreenThread*> inbox_next{nullptr};
   std::atomic<bool> in_inbox{false};
   std::atomic<bool> returned{false};  // from elsewhere: its registers are saved again
+
+  Trip* trip = nullptr;  // while it is elsewhere
 
   uintptr_t handle = 0;  // its TCB, which is its pthread_t
   uint64_t id = 0;       // 1 is the main thread

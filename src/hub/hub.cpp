@@ -233,8 +233,10 @@ inline void Hub::unpark_here(GreenThread* thread) {
       deadlines_.disarm(thread->timer);
       make_ready(thread);
       break;
-    case State::running:
     case State::elsewhere:
+      reach(*thread);
+      [[fallthrough]];
+    case State::running:
       thread->permit = true;
       break;
     case State::ready:  // it will look at its condition when it runs
@@ -385,6 +387,7 @@ void Hub::loop_once() {
 void Hub::fire_deadlines() {
   deadlines_.advance(now(), [this](Timer& timer) {
     GreenThread* thread = static_cast<SleepTimer&>(timer).thread;
+    if (thread->state == State::elsewhere) return reach(*thread);
     thread->timed_out = true;
     make_ready(thread);
   });
@@ -440,6 +443,11 @@ void Hub::leave(void (*go)(void*), void* argument) {
   ++counts_.switches;
   me->returned.store(false, std::memory_order_relaxed);
   guv_switch_context(&me->context, &loop_context_);
+}
+
+void Hub::reach(GreenThread& thread) {
+  deadlines_.disarm(thread.timer);
+  if (const int64_t patience = runtime().offload().reach(thread)) deadlines_.arm(thread.timer, Deadline::at(now() + patience));
 }
 
 // ---- signals ----------------------------------------------------------------------------------------------------

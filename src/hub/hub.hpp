@@ -77,6 +77,9 @@ class Hub {
   /// Returns there, or here (then in a critical section that the caller has to leave); see Offload.
   void leave(void (*go)(void*), void* argument);
 
+  /// Ends the call for which `thread` is elsewhere, if there is cause to. In a critical section.
+  void reach(GreenThread& thread);
+
   Poller& poller() { return poller_; }
   const StackPool& stacks() const { return stacks_; }
   const HubCounts& counts() const { return counts_; }

@@ -3,6 +3,8 @@
 #include <linux/futex.h>
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
@@ -19,10 +21,15 @@ void Offload::depart(Trip& trip) {
     Offload* offload;
     Trip* trip;
   } handing{this, &trip};
+  trip.thread->trip = &trip;
   trip.thread->hub->leave(
       [](void* argument) {
         auto* handing = static_cast<Handing*>(argument);
+        GreenThread* thread = handing->trip->thread;
         handing->offload->enqueue(*handing->trip);
+        // Sent before it had left: nobody else will say so. (It may be back on its own stack by now, but it is not gone:
+        // it comes back by the hub.)
+        thread->hub->reach(*thread);
       },
       &handing);
   // Here we are on a helper (or back on the hub, if there was none). Nested calls pass straight through.
@@ -37,14 +44,39 @@ void Offload::depart(Trip& trip) {
 void Offload::come_back(Trip& trip) {
   GreenThread* me = trip.thread;
   if (trip.helper) {
+    lock_.lock();
+    trip.under_way = false;
+    const bool reached = trip.reached;
+    lock_.unlock();
+    // What was sent arrives here at the latest, and not in the helper's next call.
+    if (reached) sys::call(SYS_sched_yield);
     // The helper unparks the thread once its registers are saved.
-    guv_switch_context(&me->context, trip.helper);
+    guv_switch_context(&me->context, &trip.helper->context);
     per_thread.hub = me->hub;
     me->hub->leave_critical();
   }
+  me->trip = nullptr;
   per_thread.self = me;
-  // Helpers take no signals: what was sent meanwhile has waited.
+  // Helpers run no handlers: what was sent meanwhile has waited.
   signals::run_arrived(*me);
+}
+
+int64_t Offload::reach(GreenThread& thread) {
+  Trip* trip = thread.trip;
+  const bool signal = trip->reach >= Reach::signals && signals::deliverable(thread);
+  const bool cancellation =
+      (trip->reach == Reach::cancellation || trip->reach == Reach::signals_and_cancellation) && thread.cancel_requested;
+  if (!signal && !cancellation) return 0;
+  {
+    SpinGuard guard(lock_);
+    if (trip->under_way) {
+      trip->reached = true;
+      if (cancellation) signals::cancel_kernel_thread(trip->helper->tid);
+      if (trip->reach >= Reach::signals) signals::interrupt_kernel_thread(trip->helper->tid);
+    }
+  }
+  trip->patience = std::min(2 * trip->patience, longest_patience);
+  return trip->patience;
 }
 
 bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
@@ -99,8 +131,9 @@ void* Offload::helper_main(void* offload) {
 }
 
 void Offload::serve() {
-  Context here;
-  here.thread_pointer = thread_pointer();
+  Helper here{{}, static_cast<int>(sys::call(SYS_gettid))};
+  here.context.thread_pointer = thread_pointer();
+  signals::let_interruptions_through();
   for (;;) {
     const uint32_t seen = work_.load(std::memory_order_acquire);
     lock_.lock();
@@ -125,9 +158,12 @@ void Offload::serve() {
       trip->job(trip->argument);
       continue;
     }
-    trip->helper = &here;
     GreenThread* thread = trip->thread;
-    guv_switch_context(&here, &thread->context);
+    lock_.lock();
+    trip->helper = &here;
+    trip->under_way = true;
+    lock_.unlock();
+    guv_switch_context(&here.context, &thread->context);
     thread->returned.store(true, std::memory_order_release);
     Hub::unpark(thread);
   }

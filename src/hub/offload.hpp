@@ -10,9 +10,37 @@
 
 namespace guv {
 
+/// What reaches a thread that is away on a helper. (A cancellation does so by libc's own signal: it may be one of libc's
+/// functions that waits, which then unwinds; a system call ends with EINTR.)
+enum class Reach : uint8_t {
+  nothing,                   // all waits until the thread is back
+  cancellation,              // the call goes on after a signal by itself
+  signals,                   // the call ends with EINTR, and the caller sees to the rest
+  signals_and_cancellation,  // likewise
+};
+
+struct Helper {
+  Context context;
+  int tid;
+};
+
+/// One call made on a helper; or a job of the hub's own for one.
+struct Trip : ListNode {
+  GreenThread* thread = nullptr;
+  Helper* helper = nullptr;  // null: there is none, the call is made on the hub
+  Reach reach = Reach::nothing;
+  bool under_way = false;    // between departure and return: the helper's thread id is good for signals
+  bool reached = false;      // and one was sent
+  int64_t patience = 500'000;
+  void (*job)(void*) = nullptr;  // instead of a thread
+  void* argument = nullptr;
+};
+
 /// For calls that can only be made by blocking: the green thread itself goes, with its stack and its TCB, to a kernel
 /// thread of guv's, makes the call there as it is, and comes back. errno, pthread_self and mutex ownership are right
 /// because they are the thread's own. The hub goes on meanwhile.
+///
+/// A signal or a cancellation for a thread that is away reaches it as `Reach` says.
 ///
 /// Helpers are made on demand and leave after a while without work. Their number is bounded by `most`; beyond it calls
 /// wait for a helper.
@@ -20,28 +48,19 @@ class Offload {
  public:
   /// Calls `call()` on a helper; called directly when the caller is no green thread (or no helper can be had).
   template <class Call>
-  auto run(Call call) -> std::invoke_result_t<Call> {
+  auto run(Call call, Reach reach = Reach::nothing) -> std::invoke_result_t<Call> {
     GreenThread* me = self();
     if (!me) return call();
     Trip trip;
     trip.thread = me;
-    depart(trip);
-    if constexpr (std::is_void_v<std::invoke_result_t<Call>>) {
-      call();
-      come_back(trip);
-    } else {
-      auto result = call();
-      come_back(trip);
-      return result;
-    }
+    trip.reach = reach;
+    const Away away(*this, trip);
+    return call();
   }
 
-  struct Trip : ListNode {
-    GreenThread* thread = nullptr;
-    Context* helper = nullptr;  // where the helper goes on; null: there is none, the call is made on the hub
-    void (*job)(void*) = nullptr;  // instead of a thread
-    void* argument = nullptr;
-  };
+  /// Ends the call that `thread` is away for, if it can be ended. The helper may be just about to make the call: to be
+  /// done again after so many nanoseconds if the thread is not back by then; 0: no use. By the hub.
+  int64_t reach(GreenThread& thread);
 
   /// Has `job(argument)` called on a helper; `trip` must live until then. False if there are no helpers to be had.
   bool post(Trip& trip, void (*job)(void*), void* argument);
@@ -52,8 +71,22 @@ class Offload {
 
  private:
   static constexpr int most = 512;
+  static constexpr int64_t longest_patience = 100'000'000;
   static constexpr int64_t idle_time = 5'000'000'000;
   static constexpr size_t stack_size = 256 * 1024;
+
+  /// However the call ends: libc unwinds when it is cancelled.
+  class Away {
+   public:
+    Away(Offload& offload, Trip& trip) : offload_(offload), trip_(trip) { offload_.depart(trip_); }
+    ~Away() noexcept(false) { offload_.come_back(trip_); }
+    Away(const Away&) = delete;
+    Away& operator=(const Away&) = delete;
+
+   private:
+    Offload& offload_;
+    Trip& trip_;
+  };
 
   void depart(Trip& trip);
   void come_back(Trip& trip);

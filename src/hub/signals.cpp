@@ -27,7 +27,8 @@ constexpr int signal_count = 64;
 constexpr size_t kernel_set_size = 8;
 constexpr uint64_t ignored_by_default = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
 constexpr uint64_t faults = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGTRAP) | bit(SIGSYS);
-constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS);
+constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
+constexpr int from_guv = -0x677576;  // si_code of guv's own
 constexpr size_t fault_stack_size = 64 * 1024;
 constexpr int node_count = 1024;
 
@@ -75,11 +76,12 @@ bool ignored(int signal) {
 void install(int signal) {
   const struct sigaction& wanted = all.actions[signal];
   struct sigaction ours = wanted;
-  if (has_handler(wanted) || (always_ours & bit(signal) && wanted.sa_handler == SIG_DFL)) {
+  if (has_handler(wanted) || signal == guvs_own || (always_ours & bit(signal) && wanted.sa_handler == SIG_DFL)) {
     ours.sa_sigaction = &on_signal;
     ours.sa_flags = SA_SIGINFO | (wanted.sa_flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
     // Faults begin on guv's alternate stack, since the thread's own may have overflown.
     if (faults & bit(signal)) ours.sa_flags |= SA_ONSTACK;
+    if (signal == guvs_own) ours.sa_flags &= ~SA_RESTART;
     sigfillset(&ours.sa_mask);
   }
   real().sigaction(signal, &ours, nullptr);
@@ -159,8 +161,12 @@ void discard(ThreadSignals& where, uint64_t set) {
 
 // ---- who gets it ------------------------------------------------------------------------------------------------
 
-// Whom the kernel would choose: the main thread, else one that is running, else any. Threads away on a helper come last:
-// they take signals only when they are back.
+bool reachable(const GreenThread& thread) {
+  return thread.state != State::elsewhere || (thread.trip && thread.trip->reach >= Reach::signals);
+}
+
+// Whom the kernel would choose: the main thread, else one that is running, else any. Those away on a helper whose call
+// cannot be ended come last: they take signals only when they are back.
 GreenThread* choose(int signal) {
   Hub& hub = runtime().hub();
   const uint64_t wanted = bit(signal);
@@ -168,11 +174,11 @@ GreenThread* choose(int signal) {
     return thread.state != State::finished && (!(thread.signals.mask & wanted) || (thread.signals.awaited & wanted));
   };
   GreenThread& first = runtime().main_thread();
-  if (eligible(first) && first.state != State::elsewhere) return &first;
+  if (eligible(first) && reachable(first)) return &first;
   if (GreenThread* running = hub.current(); running && eligible(*running)) return running;
   GreenThread* found = nullptr;
   hub.for_each_thread([&](GreenThread& thread) {
-    if (eligible(thread) && (!found || found->state == State::elsewhere)) found = &thread;
+    if (eligible(thread) && (!found || !reachable(*found))) found = &thread;
   });
   return found;
 }
@@ -379,8 +385,17 @@ void serve_on_kernel_thread(siginfo_t* info, ucontext_t* context) {
     mask_in(*context) = ~libc_internal;
     return;
   }
+  // A helper blocks all but this one. It was meant for somebody else.
+  if (signal == guvs_own && (mask_in(*context) | bit(guvs_own) | libc_internal) == ~uint64_t{0}) {
+    mask_in(*context) |= bit(guvs_own);
+    sys::call(SYS_rt_sigqueueinfo, sys::call(SYS_getpid), signal, info);
+    return;
+  }
   const struct sigaction action = disposition_at_delivery(signal);
-  if (!has_handler(action)) return;
+  if (!has_handler(action)) {
+    if (!ignored(signal)) take_default_action(signal);
+    return;
+  }
   set_kernel_mask(mask_while_handling(mask_in(*context), signal, action));
   HandlerCall{action, *info, context}();
 }
@@ -438,6 +453,7 @@ char* stack_to_move_to(const siginfo_t& info, const ucontext_t& context) {
 
 // Runs on whatever this kernel thread was doing, with all signals blocked.
 void on_signal(int signal, siginfo_t* info, void* raw_context) {
+  if (signal == guvs_own && info->si_code == from_guv) return;  // that it came was all
   auto* context = static_cast<ucontext_t*>(raw_context);
   if (char* top = stack_to_move_to(*info, *context)) move_signal_frame(signal, context, top, &serve);
   serve(signal, info, context);
@@ -582,12 +598,26 @@ MaskDuringCall::MaskDuringCall(GreenThread* me, const sigset_t* mask) : me_(mask
   change_mask(*me_, to_bits(*mask));
 }
 
-MaskDuringCall::~MaskDuringCall() {
+MaskDuringCall::~MaskDuringCall() noexcept(false) {
   if (!me_) return;
   change_mask(*me_, before_);
   me_->signals.deferred = deferred_before_;
   run_arrived(*me_);
 }
+
+void cancel_kernel_thread(int tid) {
+  constexpr int libcs_own = 32;
+  sys::call(SYS_tgkill, sys::call(SYS_getpid), tid, libcs_own);
+}
+
+void interrupt_kernel_thread(int tid) {
+  siginfo_t info{};
+  info.si_signo = guvs_own;
+  info.si_code = from_guv;
+  sys::call(SYS_rt_tgsigqueueinfo, sys::call(SYS_getpid), tid, guvs_own, &info);
+}
+
+void let_interruptions_through() { set_kernel_mask(~(libc_internal | bit(guvs_own))); }
 
 siginfo_t from_this_thread(int signal) {
   siginfo_t info{};

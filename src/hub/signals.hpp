@@ -68,7 +68,7 @@ void run_arrived(GreenThread& me);
 class Deferred {
  public:
   explicit Deferred(GreenThread& me) : me_(me), before_(me.signals.deferred) { me.signals.deferred = true; }
-  ~Deferred() {
+  ~Deferred() noexcept(false) {
     me_.signals.deferred = before_;
     if (deliverable(me_)) [[unlikely]] run_arrived(me_);
   }
@@ -86,7 +86,7 @@ class Deferred {
 class MaskDuringCall {
  public:
   MaskDuringCall(GreenThread* me, const sigset_t* mask);
-  ~MaskDuringCall();
+  ~MaskDuringCall() noexcept(false);
   MaskDuringCall(const MaskDuringCall&) = delete;
   MaskDuringCall& operator=(const MaskDuringCall&) = delete;
 
@@ -102,6 +102,14 @@ int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info);
 void await(GreenThread& me, uint64_t set);
 /// The signals that are pending for the thread or the process and that it blocks.
 uint64_t pending(const GreenThread& me);
+
+/// guv's own signal: ends a call on a helper, which alone takes it from guv. The program may use the number as it likes.
+constexpr int guvs_own = 64;
+/// Makes the call that kernel thread `tid` is in end with EINTR.
+void interrupt_kernel_thread(int tid);
+/// What libc's pthread_cancel would do to it, knew it the thread's id.
+void cancel_kernel_thread(int tid);
+void let_interruptions_through();
 
 // For the hub.
 void inherit_mask(const GreenThread& creator, GreenThread& thread);

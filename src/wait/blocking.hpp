@@ -77,15 +77,16 @@ inline bool ends(OnHandler rule, const signals::Ran& ran) {
   return ran.any && (rule == OnHandler::end || (rule == OnHandler::restart_if_asked && !ran.restart));
 }
 
-/// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is asked).
-inline bool cancel_due(const GreenThread& me) {
-  if (!me.cancel_requested) [[likely]]
-    return false;
+/// Whether the calling thread has cancellation enabled now.
+inline bool cancellable() {
   int state;
   real().pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
   real().pthread_setcancelstate(state, nullptr);
   return state == PTHREAD_CANCEL_ENABLE;
 }
+
+/// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is asked).
+inline bool cancel_due(const GreenThread& me) { return me.cancel_requested && cancellable(); }
 
 /// Ends the thread when a cancellation is due. Once one is being acted on, or after pthread_exit, none is any more: libc then
 /// comes back from here, and cleanup handlers may wait like anybody.
@@ -108,12 +109,16 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
     if (until.passed()) return on.give_up(ETIMEDOUT);
     {
       Armed armed(on, &me);
-      if (armed.how() == Arm::offload) return runtime().offload().run([&] { return attempt(Mode::native); });
-      if (armed.how() == Arm::look_again) {
+      if (armed.how() == Arm::offload && !signals::deliverable(me)) {
+        const bool may_cancel = on.cancellation_point && cancellable();
+        const Reach reach = may_cancel ? Reach::signals_and_cancellation : Reach::signals;
+        result = runtime().offload().run([&] { return attempt(Mode::native); }, reach);
+        if (result != -EINTR) return result;
+      } else if (armed.how() == Arm::look_again) {
         result = attempt(Mode::attempt);
         if (!on.would_block(result)) return result;
       }
-      if (!signals::deliverable(me) && !(on.cancellation_point && cancel_due(me))) me.hub->park(until);
+      if (armed.how() != Arm::offload && !signals::deliverable(me) && !(on.cancellation_point && cancel_due(me))) me.hub->park(until);
     }
     if (on.cancellation_point && cancel_due(me)) [[unlikely]] {
       on.abandoned();
@@ -205,7 +210,7 @@ inline long blocking_all(On&& on, size_t total, Attempt attempt) {
 template <class Call>
 inline auto offload(Call call) {
   if (!self()) return call();
-  return runtime().offload().run(std::move(call));
+  return runtime().offload().run(std::move(call), cancellable() ? Reach::cancellation : Reach::nothing);
 }
 
 }  // namespace guv

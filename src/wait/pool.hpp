@@ -9,14 +9,15 @@ namespace guv {
 /// made on a helper thread. Disks, file locks, full backlogs.
 class PoolWait : public PlainWait {
  public:
-  explicit PoolWait(int busy = EAGAIN) : busy_(-busy) {}
+  explicit PoolWait(int busy = EAGAIN, OnHandler rule = OnHandler::restart_if_asked) : on_handler(rule), busy_(-busy) {}
 
   bool would_block(long result) const { return result == busy_; }
   Deadline deadline() const { return Deadline::never(); }
   long give_up(int reason) const { return -reason; }
   Arm arm(GreenThread*) const { return Arm::offload; }
 
-  static constexpr OnHandler on_handler = OnHandler::restart_if_asked;
+  OnHandler on_handler;
+  bool cancellation_point = true;
 
  private:
   long busy_;
@@ -33,8 +34,8 @@ long at_once(Call call) {
 
 /// A system call that may take long and offers no way of trying.
 template <class Call>
-long on_helper(Call call) {
-  return blocking(PoolWait(), [&](Mode mode) { return mode == Mode::native ? call() : -EAGAIN; });
+long on_helper(Call call, OnHandler rule = OnHandler::restart_if_asked) {
+  return blocking(PoolWait(EAGAIN, rule), [&](Mode mode) { return mode == Mode::native ? call() : -EAGAIN; });
 }
 
 }  // namespace guv

@@ -126,7 +126,7 @@ TEST_F(Offloading, AJobWithoutAThreadIsDone) {
     bool on_another = false;
     long hubs = kernel_thread();
   } job;
-  Offload::Trip trip;
+  Trip trip;
   ASSERT_TRUE(offload().post(trip, [](void* argument) {
     auto* job = static_cast<Job*>(argument);
     job->on_another = kernel_thread() != job->hubs;
