@@ -1,11 +1,28 @@
 // syscall(2): Rust's std, C++20's atomic::wait, __cxa_guard and MariaDB make their futex calls through it; other programs
 // call what their libc had no name for. Numbers whose call has a wrapper go there; the rest goes to the kernel.
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/sched.h>
+#include <mqueue.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/select.h>
+#include <sys/sem.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <array>
 
 #include "base/mapping.hpp"
 #include "interpose.hpp"
@@ -135,16 +152,221 @@ long futex(const long (&a)[6]) {
 
 using namespace guv;
 
+namespace {
+
+// ---- numbers and wrappers -----------------------------------------------------------------------------------------------
+
+using Words = const long (&)[6];
+using Handler = long (*)(Words);  // as libc: -1 and errno
+
+template <class T>
+T as(long word) {
+  if constexpr (std::is_pointer_v<T>) {
+    return reinterpret_cast<T>(word);
+  } else {
+    return static_cast<T>(word);
+  }
+}
+
+template <class Function>
+struct Arguments;
+template <class Result, class... Parameters>
+struct Arguments<Result (*)(Parameters...)> {
+  template <auto function>
+  static long call(Words a) {
+    return [&]<size_t... i>(std::index_sequence<i...>) -> long {
+      return function(as<Parameters>(a[i])...);
+    }(std::index_sequence_for<Parameters...>());
+  }
+};
+
+/// For calls whose wrapper takes what the kernel takes.
+template <auto function>
+constexpr Handler by = &Arguments<typename Plain<decltype(function)>::type>::template call<function>;
+
+constexpr size_t kernel_set_size = 8;
+
+/// A signal mask and the size that the kernel insists on.
+bool bad_size(const void* mask, long size) { return mask && size != kernel_set_size; }
+
+/// The kernel's form of ppoll and pselect says in the time-out what is left of it.
+template <class Call>
+long telling_what_is_left(timespec* timeout, Call call) {
+  const bool told = timeout && valid(*timeout) && timeout->tv_sec >= 0;
+  const Deadline until = told ? Deadline::in(*timeout) : Deadline::never();
+  const long result = call(timeout);
+  if (told) *timeout = until.passed() ? timespec{0, 0} : to_timespec(until.nanoseconds() - now());
+  return result;
+}
+
+long raw_ppoll(Words a) {
+  if (bad_size(as<void*>(a[3]), a[4])) return sys::result(-EINVAL);
+  return telling_what_is_left(as<timespec*>(a[2]), [&](const timespec* timeout) -> long {
+    return ppoll(as<pollfd*>(a[0]), static_cast<nfds_t>(a[1]), timeout, as<const sigset_t*>(a[3]));
+  });
+}
+
+long raw_pselect(Words a) {
+  struct Packed {
+    const sigset_t* mask;
+    long size;
+  };
+  const auto* packed = as<const Packed*>(a[5]);
+  const sigset_t* mask = packed ? packed->mask : nullptr;
+  if (packed && bad_size(mask, packed->size)) return sys::result(-EINVAL);
+  return telling_what_is_left(as<timespec*>(a[4]), [&](const timespec* timeout) -> long {
+    return pselect(static_cast<int>(a[0]), as<fd_set*>(a[1]), as<fd_set*>(a[2]), as<fd_set*>(a[3]), timeout, mask);
+  });
+}
+
+long raw_epoll_pwait(Words a) {
+  if (bad_size(as<void*>(a[4]), a[5])) return sys::result(-EINVAL);
+  return by<&::epoll_pwait>(a);
+}
+
+long raw_epoll_pwait2(Words a) {
+  if (bad_size(as<void*>(a[4]), a[5])) return sys::result(-EINVAL);
+  return by<&::epoll_pwait2>(a);
+}
+
+// The kernel writes 8 bytes where libc's functions write a whole sigset_t.
+long raw_sigprocmask(Words a) {
+  if (a[3] != kernel_set_size) return sys::result(-EINVAL);
+  sigset_t before;
+  const long result = sigprocmask(static_cast<int>(a[0]), as<const sigset_t*>(a[1]), &before);
+  if (result == 0 && a[2]) *as<uint64_t*>(a[2]) = signals::to_bits(before);
+  return result;
+}
+
+long raw_sigpending(Words a) {
+  if (static_cast<size_t>(a[1]) > kernel_set_size) return sys::result(-EINVAL);
+  sigset_t pending;
+  const long result = sigpending(&pending);
+  const uint64_t bits = signals::to_bits(pending);
+  if (result == 0) memcpy(as<void*>(a[0]), &bits, static_cast<size_t>(a[1]));
+  return result;
+}
+
+long raw_sigtimedwait(Words a) {
+  if (a[3] != kernel_set_size) return sys::result(-EINVAL);
+  return sigtimedwait(as<const sigset_t*>(a[0]), as<siginfo_t*>(a[1]), as<const timespec*>(a[2]));
+}
+
+long raw_sigsuspend(Words a) {
+  if (a[1] != kernel_set_size) return sys::result(-EINVAL);
+  return sigsuspend(as<const sigset_t*>(a[0]));
+}
+
+long raw_clock_nanosleep(Words a) {
+  return sys::result(-clock_nanosleep(static_cast<clockid_t>(a[0]), static_cast<int>(a[1]), as<const timespec*>(a[2]),
+                                      as<timespec*>(a[3])));
+}
+
+long raw_waitid(Words a) {
+  if (a[4]) return sys::result(on_helper([&] { return sys::call(SYS_waitid, a[0], a[1], a[2], a[3], a[4]); }));
+  return waitid(static_cast<idtype_t>(a[0]), static_cast<id_t>(a[1]), as<siginfo_t*>(a[2]), static_cast<int>(a[3]));
+}
+
+long raw_exit(Words a) {
+  GreenThread* me = self();
+  if (me && me->slot) me->hub->end_thread();
+  return sys::result(sys::call(SYS_exit, a[0]));
+}
+
+long raw_tkill(Words a) { return tgkill(getpid(), static_cast<pid_t>(a[0]), static_cast<int>(a[1])); }
+
+// ---- new processes ------------------------------------------------------------------------------------------------------
+
+/// A child with memory of its own begins where its parent is; as with _Fork, there is only the caller left in it. The
+/// number is vfork's, too: a function that returns cannot let the child have the parent's stack.
+template <class Call>
+long new_process(Call call) {
+  if (!self()) return sys::result(call());
+  signals::before_fork();
+  const long pid = call();
+  if (pid == 0) {
+    runtime().after_fork();
+  } else {
+    signals::after_fork_in_parent();
+  }
+  return sys::result(pid);
+}
+
+long raw_fork(Words) { return _Fork(); }
+
+// Anything else (a kernel thread on a stack of its own) is for who knows what comes after it.
+long raw_clone(Words a) {
+  const auto call = [&] { return sys::call(SYS_clone, a[0], a[1], a[2], a[3], a[4]); };
+  return (a[0] & CLONE_VM) || a[1] ? sys::result(call()) : new_process(call);
+}
+
+long raw_clone3(Words a) {
+  const auto call = [&] { return sys::call(SYS_clone3, a[0], a[1]); };
+  const auto* arguments = as<const clone_args*>(a[0]);
+  const bool ours = arguments && a[1] >= static_cast<long>(CLONE_ARGS_SIZE_VER0) && !(arguments->flags & CLONE_VM) && !arguments->stack;
+  return ours ? new_process(call) : sys::result(call());
+}
+
+// ---- the table ----------------------------------------------------------------------------------------------------------
+
+struct Row {
+  long number;
+  Handler handler;
+};
+
+#define GUV_NUMBER(name) {SYS_##name, by<&::name>}
+constexpr Row rows[] = {
+    // io(7)
+    GUV_NUMBER(read), GUV_NUMBER(write), GUV_NUMBER(readv), GUV_NUMBER(writev), {SYS_pread64, by<&::pread>},
+    {SYS_pwrite64, by<&::pwrite>}, GUV_NUMBER(preadv), GUV_NUMBER(pwritev),
+    {SYS_preadv2, [](Words a) -> long { return preadv2(static_cast<int>(a[0]), as<const iovec*>(a[1]), static_cast<int>(a[2]), a[3], static_cast<int>(a[5])); }},
+    {SYS_pwritev2, [](Words a) -> long { return pwritev2(static_cast<int>(a[0]), as<const iovec*>(a[1]), static_cast<int>(a[2]), a[3], static_cast<int>(a[5])); }},
+    GUV_NUMBER(sendfile), GUV_NUMBER(splice), GUV_NUMBER(tee), GUV_NUMBER(vmsplice), GUV_NUMBER(copy_file_range),
+    GUV_NUMBER(close), GUV_NUMBER(dup), GUV_NUMBER(dup2), GUV_NUMBER(dup3),
+    // sockets
+    GUV_NUMBER(socket), GUV_NUMBER(socketpair), GUV_NUMBER(accept), GUV_NUMBER(accept4),
+    GUV_NUMBER(connect), GUV_NUMBER(recvfrom), GUV_NUMBER(recvmsg), GUV_NUMBER(recvmmsg), GUV_NUMBER(sendto),
+    GUV_NUMBER(sendmsg), GUV_NUMBER(sendmmsg), GUV_NUMBER(setsockopt),
+    // select
+    GUV_NUMBER(poll), {SYS_ppoll, &raw_ppoll}, GUV_NUMBER(select), {SYS_pselect6, &raw_pselect}, GUV_NUMBER(epoll_wait),
+    {SYS_epoll_pwait, &raw_epoll_pwait}, {SYS_epoll_pwait2, &raw_epoll_pwait2},
+    // time and threads
+    GUV_NUMBER(nanosleep), {SYS_clock_nanosleep, &raw_clock_nanosleep}, GUV_NUMBER(sched_yield), GUV_NUMBER(gettid),
+    {SYS_futex, [](Words a) -> long { return sys::result(futex(a)); }}, {SYS_exit, &raw_exit},
+    // files
+    {SYS_open, [](Words a) -> long { return open(as<const char*>(a[0]), static_cast<int>(a[1]), static_cast<mode_t>(a[2])); }},
+    {SYS_openat, [](Words a) -> long { return openat(static_cast<int>(a[0]), as<const char*>(a[1]), static_cast<int>(a[2]), static_cast<mode_t>(a[3])); }},
+    GUV_NUMBER(creat), {SYS_fcntl, [](Words a) -> long { return fcntl(static_cast<int>(a[0]), static_cast<int>(a[1]), a[2]); }},
+    {SYS_ioctl, [](Words a) -> long { return ioctl(static_cast<int>(a[0]), static_cast<unsigned long>(a[1]), a[2]); }},
+    GUV_NUMBER(flock), GUV_NUMBER(fsync), GUV_NUMBER(fdatasync), GUV_NUMBER(syncfs), GUV_NUMBER(msync),
+    GUV_NUMBER(sync_file_range),
+    // System V and POSIX IPC
+    GUV_NUMBER(msgrcv), GUV_NUMBER(msgsnd), GUV_NUMBER(semop), GUV_NUMBER(semtimedop), GUV_NUMBER(mq_timedsend),
+    GUV_NUMBER(mq_timedreceive),
+    // processes and signals
+    GUV_NUMBER(wait4), {SYS_waitid, &raw_waitid}, {SYS_fork, &raw_fork}, {SYS_vfork, &raw_fork}, {SYS_clone, &raw_clone},
+    {SYS_clone3, &raw_clone3}, {SYS_exit_group, [](Words a) -> long { _exit(static_cast<int>(a[0])); }},
+    GUV_NUMBER(pause), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
+    {SYS_rt_sigprocmask, &raw_sigprocmask}, {SYS_rt_sigpending, &raw_sigpending},
+    {SYS_rt_sigtimedwait, &raw_sigtimedwait}, {SYS_rt_sigsuspend, &raw_sigsuspend},
+};
+#undef GUV_NUMBER
+
+constexpr auto handlers = [] {
+  std::array<Handler, 512> handlers{};
+  for (const Row& row : rows) handlers[static_cast<size_t>(row.number)] = row.handler;
+  return handlers;
+}();
+
+}  // namespace
+
 GUV_INTERPOSE(long, syscall, (long number, ...)) {
   long a[6];
   va_list list;
   va_start(list, number);
   for (long& argument : a) argument = va_arg(list, long);
   va_end(list);
-  if (number == SYS_futex) return sys::result(futex(a));
-  if (number == SYS_gettid && self()) return gettid();
-  if (number == SYS_tgkill && self()) return tgkill(static_cast<pid_t>(a[0]), static_cast<pid_t>(a[1]), static_cast<int>(a[2]));
-  const long result = sys::call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-  if (number == SYS_fcntl || number == SYS_ioctl || number == SYS_setsockopt) fd_table::options_changed();
-  return sys::result(result);
+  const auto index = static_cast<size_t>(number);
+  if (index < handlers.size() && handlers[index]) return handlers[index](a);
+  return sys::result(sys::call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
