@@ -71,6 +71,7 @@ void read_config() {
   if (const char* families = getenv("GUV_FAMILIES")) c.families = parse_families(families);
   if (const char* size = getenv("GUV_STACK_SIZE")) c.stack_size = parse_size(size);
   c.patch_libc = !says_no(getenv("GUV_PATCH_LIBC"));
+  c.preempt = !says_no(getenv("GUV_PREEMPT"));
   c.green_dns = getenv("GUV_NO_GREENDNS") == nullptr;
   c.verbose = getenv("GUV_VERBOSE") && !says_no(getenv("GUV_VERBOSE"));
   c.keep_in_children = !says_no(getenv("GUV_CHILDREN"));

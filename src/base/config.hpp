@@ -13,6 +13,7 @@ struct Config {
   uint32_t families = ~0u;        // GUV_FAMILIES
   size_t stack_size = 0;          // GUV_STACK_SIZE, in bytes; 0: RLIMIT_STACK, as natively
   bool patch_libc = true;         // GUV_PATCH_LIBC=0
+  bool preempt = true;            // GUV_PREEMPT=0
   bool green_dns = true;          // GUV_NO_GREENDNS
   bool verbose = false;           // GUV_VERBOSE
   bool keep_in_children = true;   // GUV_CHILDREN=no

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "arch/signal_stack.hpp"
+#include "base/config.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
@@ -67,7 +68,7 @@ void Preemption::start() {
     main_stack_end_ = getauxval(AT_EXECFN);
     constexpr rlim_t at_most = rlim_t{1} << 30;
     main_stack_begin_ = main_stack_end_ - std::min(limit.rlim_cur, at_most);
-    possible_ = take_signal();
+    possible_ = config().preempt && take_signal();
   }
   if (!possible_) return;
   timer_ = make_timer(CLOCK_THREAD_CPUTIME_ID, &marker);

@@ -575,6 +575,7 @@ class Options(Case):
     def test_switches(self):
         self.assertEqual(self.variables("--no-dns"), {"GUV_NO_GREENDNS": "1"})
         self.assertEqual(self.variables("--no-patch-libc"), {"GUV_PATCH_LIBC": "0"})
+        self.assertEqual(self.variables("--no-preempt"), {"GUV_PREEMPT": "0"})
         for option in ("--no-dns=1", "--verbose=yes", "--help=x", "--native-if-impossible=yes"):
             self.assert_refused(self.run_guv(option, "true"), 2, option.split("=")[0], "takes no value")
 
@@ -628,8 +629,8 @@ class Options(Case):
     def test_help_and_version(self):
         done = self.run_guv("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("stack-size", "families", "no-dns", "no-patch-libc", "native-threads", "children", "report",
-                       "verbose", "native-if-impossible", "help", "version"):
+        for option in ("stack-size", "families", "no-dns", "no-patch-libc", "no-preempt", "native-threads", "children",
+                       "report", "verbose", "native-if-impossible", "help", "version"):
             self.assertIn("--" + option, done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.splitlines())), 110)
         done = self.run_guv("--version")

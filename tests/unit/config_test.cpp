@@ -15,7 +15,7 @@ constexpr uint32_t bit(Family family) { return 1u << static_cast<uint32_t>(famil
 class Configuration : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"FAMILIES", "STACK_SIZE", "PATCH_LIBC", "NO_GREENDNS", "VERBOSE", "CHILDREN",
+    for (const char* name : {"FAMILIES", "STACK_SIZE", "PATCH_LIBC", "PREEMPT", "NO_GREENDNS", "VERBOSE", "CHILDREN",
                              "NATIVE_THREADS", "REPORT"}) {
       unsetenv((std::string("GUV_") + name).c_str());
     }
@@ -91,6 +91,8 @@ TEST_F(Configuration, SwitchesTakeTheUsualWordsForNo) {
     read_with("GUV_PATCH_LIBC", no);
     read_with("GUV_CHILDREN", no);
     EXPECT_FALSE(config().patch_libc) << no;
+    read_with("GUV_PREEMPT", no);
+    EXPECT_FALSE(config().preempt) << no;
     EXPECT_FALSE(config().keep_in_children) << no;
   }
   read_with("GUV_PATCH_LIBC", "1");

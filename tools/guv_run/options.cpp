@@ -161,6 +161,11 @@ const Option table[] = {
        pass_on(options, "GUV_PATCH_LIBC", "0");
        return std::nullopt;
      }},
+    {"no-preempt", Value::none, "", "let a thread that makes no calls run on, whoever waits",
+     [](Options& options, const std::string&) -> Complaint {
+       pass_on(options, "GUV_PREEMPT", "0");
+       return std::nullopt;
+     }},
     {"native-threads", Value::required, "LIB,...", "threads created by these libraries stay kernel threads",
      native_threads},
     {"children", Value::required, "yes|no", "whether programs that it starts run under guv too (default: yes)",
