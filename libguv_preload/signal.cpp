@@ -106,6 +106,7 @@ int suspend(const sigset_t* mask) {
 
 int send_to(GreenThread& target, int signal) {
   if (signal != 0 && (!signals::valid(signal) || (signals::libc_internal & signals::bit(signal)))) return EINVAL;
+  count_call();
   return signals::send(target, signals::from_this_thread(signal));
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 /// Sleeps until `until`; 0, or EINTR when a handler ran. The rest goes to `remaining` as nanosleep leaves it.
 int sleep_until(Deadline until, timespec* remaining) {
+  // A sleep of no length is still a chance for the others (sched_yield's cousin); the kernel's takes 50 µs.
+  if (until.passed()) self()->hub->yield();
   const long result = blocking(TimeWait(until), [](Mode) -> long { return -EAGAIN; });
   if (result == 0) return 0;
   if (remaining) *remaining = to_timespec(until.left());

@@ -52,6 +52,16 @@ int make_timer(clockid_t clock, void* value) {
 
 uintptr_t address_of(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer); }
 
+// malloc itself. In an executable that takes its address without being position-independent (Debian's python3), what dlsym
+// finds first is an entry of the executable's PLT: the symbol is used there, and defined by a library that comes later.
+void* allocator() {
+  void* const address = dlsym(RTLD_DEFAULT, "malloc");
+  Dl_info info;
+  void* symbol = nullptr;
+  const bool found = address && dladdr1(address, &info, &symbol, RTLD_DL_SYMENT) && symbol;
+  return found && static_cast<ElfW(Sym)*>(symbol)->st_shndx == SHN_UNDEF ? dlsym(RTLD_NEXT, "malloc") : address;
+}
+
 // The kernel's mask is 8 bytes in a larger field.
 uint64_t& mask_in(ucontext_t& context) { return *reinterpret_cast<uint64_t*>(&context.uc_sigmask); }
 
@@ -110,7 +120,7 @@ void Preemption::find_ranges() {
       address_of(reinterpret_cast<void*>(real().pthread_mutex_lock)),       // libc, or libpthread
       address_of(reinterpret_cast<void*>(real().sigaction)),
       address_of(dlsym(RTLD_DEFAULT, "_dl_allocate_tls")),                  // the dynamic linker
-      address_of(dlsym(RTLD_DEFAULT, "malloc")),                            // an allocator, or a sanitizer
+      address_of(allocator()),                                              // libc's, the program's, a sanitizer's
       static_cast<uintptr_t>(getauxval(AT_SYSINFO_EHDR)),
   };
   struct Search {

@@ -17,7 +17,7 @@ TESTS = "/usr/lib/python3.11/test"
 MODULES = """
     asyncio concurrent_futures epoll eintr fcntl file_eintr fork1 httplib httpservers io ioctl logging mmap
     multiprocessing_fork multiprocessing_forkserver multiprocessing_main_handling multiprocessing_spawn openpty os pipes poll
-    popen posix pty queue sched select selectors signal socket socketserver sqlite3 ssl subprocess syslog tempfile thread
+    popen posix pty queue sched select selectors signal socket socketserver ssl subprocess syslog tempfile thread
     threadedtempfile threading threading_local threadsignals time timeout urllib2_localnet wait3 wait4 xmlrpc ftplib poplib
     imaplib smtplib telnetlib asyncore asynchat faulthandler ctypes interpreters
 """.split()
@@ -71,9 +71,9 @@ def main():
     environment = {"HOME": scratch, "TMPDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin"}
     tests = []
     for name in suite.chosen([f"test_{name}" for name in MODULES], options, PER_MINUTE):
-        command = ["/usr/bin/python3", "-m", "test", "-v", "--tempdir", scratch, "--timeout", "240"]
+        command = ["/usr/bin/python3", "-m", "test", "-v", "--tempdir", scratch, "--timeout", "900"]
         command += ["-u", "network"] if name == "test_socketserver" else []
-        tests.append(suite.Test(name, command + [name], scratch, environment, suite.NOBODY, 300, cases=cases, only=only))
+        tests.append(suite.Test(name, command + [name], scratch, environment, suite.NOBODY, 930, cases=cases, only=only))
     return suite.main("cpython", tests, options)
 
 

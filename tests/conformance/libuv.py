@@ -19,7 +19,8 @@ PER_MINUTE = 60
 def build(source, folder, jobs):
     program = f"{folder}/uv_run_tests"
     if not os.path.exists(program):
-        for command in (["cmake", "-S", source, "-B", folder], ["cmake", "--build", folder, "-j", str(jobs), "-t", "uv_run_tests"]):
+        for command in (["cmake", "-S", source, "-B", folder],
+                        ["cmake", "--build", folder, "-j", str(jobs), "-t", "uv_run_tests"]):
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return program
 
@@ -34,8 +35,10 @@ def main():
     for folder, _, files in os.walk(scratch):
         for path in (folder, *(f"{folder}/{file}" for file in files)):
             os.chown(path, suite.NOBODY, suite.NOBODY)
-    listed = subprocess.run([program, "--list"], check=True, capture_output=True, text=True)
-    names = suite.chosen([line.strip() for line in listed.stdout.splitlines() if line.strip()], options, PER_MINUTE)
+    listed = subprocess.run([program, "--list"], check=True, capture_output=True, text=True,
+                            env={**os.environ, "UV_RUN_AS_ROOT": "1"})
+    # A line is a name and the helpers that it starts.
+    names = suite.chosen([line.split()[0] for line in listed.stdout.splitlines() if line.strip()], options, PER_MINUTE)
     # Many share a port: one at a time.
     options.jobs = 1
     tests = [suite.Test(name, [program, name], scratch, {"HOME": scratch, "TMPDIR": scratch}, suite.NOBODY, 60, RESULTS)

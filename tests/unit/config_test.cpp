@@ -44,6 +44,7 @@ TEST_F(Configuration, EverythingIsGreenByDefault) {
   EXPECT_TRUE(config().patch_libc);
   EXPECT_TRUE(config().green_dns);
   EXPECT_TRUE(config().keep_in_children);
+  EXPECT_TRUE(config().preempt);
   EXPECT_FALSE(config().verbose);
 }
 
