@@ -25,8 +25,8 @@ namespace {
 // libc itself sends comes by tgkill, and goes on to that handler.
 constexpr int tick_signal = 33;
 constexpr long period = 10'000'000;  // ns of processor time
-constexpr long closer = 30'000;    // ns between looks when a tick came at the wrong moment
-constexpr int looks = 100;         // and how many, until the next tick
+constexpr long closer = 30'000;      // ns between looks when a tick came at the wrong moment
+constexpr int looks = 100;           // and how many, until the next tick
 constexpr size_t kernel_set_size = 8;
 constexpr int red_zone = 128;
 
@@ -109,18 +109,19 @@ bool Preemption::take_signal() {
   if (reinterpret_cast<uintptr_t>(before.handler) > ignore) previous_ = before.handler;
   KernelAction ours = any_of_ours;
   ours.handler = &Preemption::on_tick;
-  ours.flags = (any_of_ours.flags & ~static_cast<unsigned long>(SA_RESETHAND | SA_NODEFER)) | SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  ours.flags = (any_of_ours.flags & ~static_cast<unsigned long>(SA_RESETHAND | SA_NODEFER)) | SA_SIGINFO | SA_RESTART |
+               SA_ONSTACK;
   ours.mask = ~uint64_t{0};
   return !sys::failed(sys::call(SYS_rt_sigaction, tick_signal, &ours, nullptr, kernel_set_size));
 }
 
 void Preemption::find_ranges() {
   const uintptr_t excluded[] = {
-      address_of(&marker),                                                  // guv
-      address_of(reinterpret_cast<void*>(real().pthread_mutex_lock)),       // libc, or libpthread
+      address_of(&marker),                                             // guv
+      address_of(reinterpret_cast<void*>(real().pthread_mutex_lock)),  // libc, or libpthread
       address_of(reinterpret_cast<void*>(real().sigaction)),
-      address_of(dlsym(RTLD_DEFAULT, "_dl_allocate_tls")),                  // the dynamic linker
-      address_of(allocator()),                                              // libc's, the program's, a sanitizer's
+      address_of(dlsym(RTLD_DEFAULT, "_dl_allocate_tls")),  // the dynamic linker
+      address_of(allocator()),                              // libc's, the program's, a sanitizer's
       static_cast<uintptr_t>(getauxval(AT_SYSINFO_EHDR)),
   };
   struct Search {
@@ -140,7 +141,8 @@ void Preemption::find_ranges() {
         }
         const bool hit = std::any_of(search.excluded, search.excluded + search.count,
                                      [=](uintptr_t address) { return address >= begin && address < end; });
-        if (hit && search.self->range_count_ < most_ranges) search.self->ranges_[search.self->range_count_++] = {begin, end};
+        if (hit && search.self->range_count_ < most_ranges)
+          search.self->ranges_[search.self->range_count_++] = {begin, end};
         return 0;
       },
       &search);
@@ -203,7 +205,8 @@ void Preemption::give_way(int, siginfo_t*, void* raw_context) {
   me->hub->preempt();
   signals::run_arrived(*me);
   // PTHREAD_CANCEL_ASYNCHRONOUS is for threads that only compute.
-  if (me->cancel_asynchronous && me->cancel_requested) [[unlikely]] pthread_testcancel();
+  if (me->cancel_asynchronous && me->cancel_requested) [[unlikely]]
+    pthread_testcancel();
   mask_in(*context) = signals::mask_of_kernel_thread();
   errno = saved_errno;
 }

@@ -19,7 +19,8 @@ class Preemption {
  public:
   /// From the hub's kernel thread, when there is a second thread to switch to; cheap when done already.
   void arm() {
-    if (timer_ < 0) [[unlikely]] start();
+    if (timer_ < 0) [[unlikely]]
+      start();
   }
 
   /// Before exec, which would let a signal on its way kill the new program; `arm` undoes it.
@@ -47,9 +48,9 @@ class Preemption {
   int looks_left_ = 0;
   bool prepared_ = false, possible_ = false;
   uint64_t activity_seen_ = 0;
-  size_t room_needed_ = 0;         // on the stack, for the kernel's frame and for yielding
+  size_t room_needed_ = 0;  // on the stack, for the kernel's frame and for yielding
   uintptr_t main_stack_end_ = 0, main_stack_begin_ = 0;
-  Range ranges_[most_ranges];      // code that is never interrupted
+  Range ranges_[most_ranges];  // code that is never interrupted
   int range_count_ = 0;
   void (*previous_)(int, siginfo_t*, void*) = nullptr;  // libc's handler
 };
