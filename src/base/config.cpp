@@ -74,7 +74,6 @@ void read_config() {
   c.preempt = !says_no(getenv("GUV_PREEMPT"));
   c.green_dns = getenv("GUV_NO_GREENDNS") == nullptr;
   c.verbose = getenv("GUV_VERBOSE") && !says_no(getenv("GUV_VERBOSE"));
-  c.preempt = !says_no(getenv("GUV_PREEMPT"));
   c.keep_in_children = !says_no(getenv("GUV_CHILDREN"));
   if (const char* list = getenv("GUV_NATIVE_THREADS")) snprintf(c.native_threads, sizeof c.native_threads, "%s", list);
   if (const char* report = getenv("GUV_REPORT")) snprintf(c.report, sizeof c.report, "%s", report);

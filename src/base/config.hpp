@@ -16,7 +16,6 @@ struct Config {
   bool preempt = true;            // GUV_PREEMPT=0
   bool green_dns = true;          // GUV_NO_GREENDNS
   bool verbose = false;           // GUV_VERBOSE
-  bool preempt = true;            // GUV_PREEMPT=no
   bool keep_in_children = true;   // GUV_CHILDREN=no
   char native_threads[512] = "";  // GUV_NATIVE_THREADS: comma-separated library names
   char report[512] = "";          // GUV_REPORT: a path, or "-" for standard error
