@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/call_main.hpp"
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "entry_patch.hpp"
@@ -128,7 +129,7 @@ int main_in_frame(int argc, char** argv, char** environment) {
   const bool returned = run_until_exit(
       [](void* argument) {
         auto* call = static_cast<MainCall*>(argument);
-        call->status = call->main(call->argc, call->argv, call->environment);
+        call->status = guv_call_main(call->argc, call->argv, call->environment, call->main);
       },
       &call);
   if (returned) return call.status;
