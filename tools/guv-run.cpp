@@ -63,7 +63,7 @@ int run(char** argv) {
   if (const auto* refusal = std::get_if<Refusal>(&found)) return refuse(*refusal);
   const auto& path = std::get<std::string>(found);
 
-  auto obstacle = why_out_of_reach(path);
+  auto obstacle = reach_of(path).refusal;
   const auto library = find_library();
   if (const auto* missing = std::get_if<Refusal>(&library); missing != nullptr && !obstacle) obstacle = *missing;
   if (obstacle) {

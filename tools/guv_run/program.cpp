@@ -52,9 +52,6 @@ Refusal cannot_execute(const std::string& path, Kind kind) {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-/// The loader of glibc, on every machine guv may be built for.
-bool is_glibc_loader(const std::string& path) { return base_name(path).starts_with("ld-linux"); }
-
 /// Programs without PT_INTERP that LD_PRELOAD passes through all the same: ld.so (guv-run /lib64/ld-linux-x86-64.so.2
 /// ./a.out) and guv-run itself, which is static and hands its environment on.
 bool passes_preload_on(const std::string& path) {
@@ -150,9 +147,12 @@ std::optional<Refusal> elf_out_of_reach(const std::string& path, const std::stri
   return std::nullopt;
 }
 
-std::optional<Refusal> out_of_reach_behind(const std::string& path, const std::string& who, int depth);
+/// `binary` becomes the ELF file at the end of the chain.
+std::optional<Refusal> out_of_reach_behind(const std::string& path, const std::string& who, int depth,
+                                           std::string& binary);
 
-std::optional<Refusal> script_out_of_reach(const std::string& script, const FileHead& head, int depth) {
+std::optional<Refusal> script_out_of_reach(const std::string& script, const FileHead& head, int depth,
+                                           std::string& binary) {
   const auto [interpreter, argument] = hash_bang_of(head.bytes);
   const auto named = [&](const std::string& path) {
     return in_quotes(script) + " is a script; its interpreter " + in_quotes(path);
@@ -161,7 +161,7 @@ std::optional<Refusal> script_out_of_reach(const std::string& script, const File
     const char* const what = kind == Kind::missing ? " does not exist" : " is not executable";
     return Refusal{not_executable, named(interpreter) + what + ": install it, or correct the first line"};
   }
-  if (auto refusal = out_of_reach_behind(interpreter, named(interpreter), depth + 1)) return refusal;
+  if (auto refusal = out_of_reach_behind(interpreter, named(interpreter), depth + 1, binary)) return refusal;
   if (base_name(interpreter) != "env") return std::nullopt;
   const std::string name = program_of_env(argument);
   if (name.empty()) return std::nullopt;
@@ -170,21 +170,25 @@ std::optional<Refusal> script_out_of_reach(const std::string& script, const File
     return Refusal{refusal->status, in_quotes(script) + " is a script run by " + refusal->why};
   }
   const auto& program = std::get<std::string>(found);
-  return out_of_reach_behind(program, named(program), depth + 1);
+  return out_of_reach_behind(program, named(program), depth + 1, binary);
 }
 
-std::optional<Refusal> out_of_reach_behind(const std::string& path, const std::string& who, int depth) {
+std::optional<Refusal> out_of_reach_behind(const std::string& path, const std::string& who, int depth,
+                                           std::string& binary) {
   const auto head = read_head(path);
   if (!head) return std::nullopt;
-  if (head->is_elf) return elf_out_of_reach(path, who, *head);
+  if (head->is_elf) {
+    binary = path;
+    return elf_out_of_reach(path, who, *head);
+  }
   if (head->bytes.starts_with("#!")) {
     // execve(2) gives up at the same depth, with ELOOP.
     if (depth > 4) return Refusal{not_executable, who + " goes through too many interpreters"};
-    return script_out_of_reach(path, *head, depth);
+    return script_out_of_reach(path, *head, depth, binary);
   }
   if (is_text(head->bytes)) {
-    return out_of_reach_behind(_PATH_BSHELL,
-                               in_quotes(path) + " is a script; its interpreter " + in_quotes(_PATH_BSHELL), depth + 1);
+    return out_of_reach_behind(
+        _PATH_BSHELL, in_quotes(path) + " is a script; its interpreter " + in_quotes(_PATH_BSHELL), depth + 1, binary);
   }
   // Anything else may have a handler (binfmt_misc); execve knows.
   return std::nullopt;
@@ -210,9 +214,13 @@ std::variant<std::string, Refusal> find_program(const std::string& name) {
   return Refusal{not_found, in_quotes(name) + " was not found in PATH: install it, or give its path"};
 }
 
-std::optional<Refusal> why_out_of_reach(const std::string& path) {
-  return out_of_reach_behind(path, in_quotes(path), 0);
+Reach reach_of(const std::string& path) {
+  Reach reach;
+  reach.refusal = out_of_reach_behind(path, in_quotes(path), 0, reach.binary);
+  return reach;
 }
+
+bool is_glibc_loader(const std::string& path) { return base_name(path).starts_with("ld-linux"); }
 
 bool is_shell_text(const std::string& path) {
   const auto head = read_head(path);
