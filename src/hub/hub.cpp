@@ -160,9 +160,9 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
   thread->stack_size = options.stack_size;
   thread->stack_low = top - options.stack_size;
   if (!options.user_stack) {
-    // Whole pages, as libc says it: the Java machine maps its own guard there.
+    // It begins at a page, as libc's do: the Java machine maps its own guard there.
     constexpr uintptr_t page = 4096;
-    thread->stack_low = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(thread->stack_low) + page - 1) & ~(page - 1));
+    thread->stack_low += -reinterpret_cast<uintptr_t>(thread->stack_low) & (page - 1);
   }
   per_thread_of(handle) = {thread, this, 0, false, 0, thread};
   void* frames = options.user_stack ? reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(top) & ~uintptr_t{63})

@@ -6,7 +6,7 @@ and with no: standard output, standard error and exit status must be the same. P
 natively are left out. As root the programs run as nobody; there is no network, HOME and the working directory are fresh
 and empty for each run, and whatever a run leaves behind is killed.
 
-  usrbin.py --library build/libguv_preload/libguv.so [--count 500] [--seed 1] [--jobs N] [PROGRAM...]
+  usrbin.py [--lib PATH] [--count 500] [--seed 1] [--slice MINUTES] [--only PATTERN] [--jobs N] [PROGRAM...]
 
 The last line is "usrbin: native N, guv N, regressions R": how many programs are stable natively, how many of these do the
 same under guv in both modes, how many do not. The exit status is 1 when there are regressions.
@@ -16,6 +16,7 @@ import concurrent.futures
 import ctypes
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from typing import NamedTuple
 DIRECTORY = Path("/usr/bin")
 NOBODY = 65534
 MODES = ("yes", "no")  # GUV_CHILDREN
+BUILT = Path(__file__).resolve().parents[2] / "build/libguv_preload/libguv.so"
+A_MINUTE = 100  # programs, on two CPUs
 
 # What may not be started even so.
 SKIPPED = {
@@ -155,9 +158,11 @@ def sample(count, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--library", required=True, help="the libguv.so to preload")
+    parser.add_argument("--lib", default=BUILT, help="the libguv.so to preload (default: that of build/)")
     parser.add_argument("--count", type=int, default=500, help="how many programs (default: 500)")
     parser.add_argument("--seed", type=int, default=1, help="which sample (default: 1)")
+    parser.add_argument("--slice", type=float, metavar="MINUTES", help="only as many as take about so long")
+    parser.add_argument("--only", metavar="PATTERN", help="only those that this regular expression finds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at a time")
     parser.add_argument("--limit", type=float, default=10, help="seconds for one run (default: 10)")
     parser.add_argument("--verbose", action="store_true", help="also list what was left out")
@@ -166,10 +171,14 @@ def main():
 
     chosen = ([(path, option) for path in options.programs for option in ("--version", "--help")]
               or sample(options.count, options.seed))
+    if options.slice:
+        chosen = chosen[::max(1, round(len(chosen) / (options.slice * A_MINUTE)))]
+    if options.only:
+        chosen = [(path, option) for path, option in chosen if re.search(options.only, f"{path} {option}")]
     began = time.monotonic()
     scratch = tempfile.mkdtemp(prefix="guv-usrbin.")
     os.chmod(scratch, 0o755)
-    library = shutil.copy(options.library, Path(scratch) / "libguv.so")  # where nobody may read it
+    library = shutil.copy(options.lib, Path(scratch) / "libguv.so")  # where nobody may read it
     os.chmod(library, 0o755)
     try:
         with concurrent.futures.ProcessPoolExecutor(options.jobs, initializer=begin_worker) as pool:

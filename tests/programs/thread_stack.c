@@ -48,6 +48,7 @@ int main(void) {
   munmap(mine, size);
   SHOW_ERROR(pthread_attr_setstacksize(&attributes, 1000));
   join_thread(start_thread(look, &seen));
+  CHECK((uintptr_t)seen.low % (size_t)sysconf(_SC_PAGESIZE) == 0);
   printf("default: %s\n", seen.size >= (7 << 20) ? "8 MiB" : "small");
   pthread_attr_t main_attributes;  // main's own stack is known as well
   CHECK(pthread_getattr_np(pthread_self(), &main_attributes) == 0);

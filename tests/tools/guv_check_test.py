@@ -42,7 +42,7 @@ REAL = [
     (["/usr/sbin/named"], FINE, {"threads"}),
     (["/usr/bin/tinyproxy"], FINE, {"threads"}),
     (["/usr/bin/node", "/usr/bin/nodejs"], None, {"threads"}),
-    (["/usr/bin/java"], IMPOSSIBLE, {"jvm"}),
+    (["/usr/bin/java"], LIMITS, {"jvm"}),
     (["/usr/bin/perl"], FINE, {"loads-later"}),
     (["/usr/bin/ruby"], FINE, {"threads"}),
     (["/usr/bin/php"], FINE, {"loads-later"}),

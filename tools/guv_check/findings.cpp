@@ -35,24 +35,12 @@ Object names_of(const Loaded& loaded) {
     if (!is_from_glibc(import) && !(import.version.empty() && known_name(import).standing != Standing::plain)) continue;
     auto [standing, note] = known_name(import);
     switch (standing) {
-      case Standing::green:
-        object.green.push_back({import.name, std::move(note)});
-        break;
-      case Standing::safe:
-        object.safe.push_back({import.name, std::move(note)});
-        break;
-      case Standing::brief:
-        object.brief.push_back({import.name, std::move(note)});
-        break;
-      case Standing::waiting:
-        object.waiting.push_back({import.name, std::move(note)});
-        break;
-      case Standing::unknown:
-        object.unknown.push_back({import.name, std::move(note)});
-        break;
-      case Standing::plain:
-        object.plain.push_back(import.name);
-        break;
+      case Standing::green: object.green.push_back({import.name, std::move(note)}); break;
+      case Standing::safe: object.safe.push_back({import.name, std::move(note)}); break;
+      case Standing::brief: object.brief.push_back({import.name, std::move(note)}); break;
+      case Standing::waiting: object.waiting.push_back({import.name, std::move(note)}); break;
+      case Standing::unknown: object.unknown.push_back({import.name, std::move(note)}); break;
+      case Standing::plain: object.plain.push_back(import.name); break;
     }
   }
   return object;
@@ -211,8 +199,10 @@ void add_findings(Report& report, const std::vector<Loaded>& all) {
     }
   }
   if (std::ranges::any_of(all, is_jvm)) {
-    report.add(Weight::obstacle, "jvm",
-               "it is a Java virtual machine, which depends on what its kernel threads are (stack guards, safepoints)");
+    report.add(
+        Weight::limit, "jvm",
+        "it is a Java virtual machine, which depends on what its kernel threads are (safepoints, stack guards); simple "
+        "programs work, and nothing is promised");
   }
   add_threads(report);
   for (const Loaded& object : all) {

@@ -15,21 +15,11 @@ Options read_options(int argc, char** argv) {
   // '+': options end at the program, for which further words may one day be meant.
   for (int letter; (letter = getopt_long(argc, argv, "+", known, nullptr)) != -1;) {
     switch (letter) {
-      case 'j':
-        options.json = true;
-        break;
-      case 'q':
-        options.quiet = true;
-        break;
-      case 'v':
-        options.verbose = true;
-        break;
-      case 'h':
-        options.help = true;
-        return options;
-      case 'V':
-        options.version = true;
-        return options;
+      case 'j': options.json = true; break;
+      case 'q': options.quiet = true; break;
+      case 'v': options.verbose = true; break;
+      case 'h': options.help = true; return options;
+      case 'V': options.version = true; return options;
       default:
         options.mistake = "unknown option, or one with a value: " + run::in_quotes(argv[optind - 1]);
         return options;
