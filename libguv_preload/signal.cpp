@@ -18,7 +18,6 @@ namespace guv {
 
 namespace {
 
-constexpr size_t kernel_set_size = 8;
 
 int change_action(int signal, const struct sigaction* fresh, struct sigaction* old) {
   // A child of vfork has dispositions of its own.
@@ -31,7 +30,7 @@ int change_mask(int how, const sigset_t* set, sigset_t* old) {
   GreenThread* me = self();
   const uint64_t bits = set ? signals::to_bits(*set) & ~signals::libc_internal : 0;
   if (!me) {
-    return static_cast<int>(-sys::call(SYS_rt_sigprocmask, how, set ? &bits : nullptr, old, kernel_set_size));
+    return static_cast<int>(-sys::call(SYS_rt_sigprocmask, how, set ? &bits : nullptr, old, sys::signal_set_size));
   }
   const uint64_t before = me->signals.mask;
   uint64_t mask;
@@ -83,7 +82,7 @@ long wait_for_signal(const sigset_t* set, siginfo_t* info, const timespec* timeo
   const long result = blocking(
       SignalWait(wanted, timeout ? Deadline::in(*timeout) : Deadline::never()), [&](Mode mode) -> long {
         // libc's own helper threads (timer_create) wait for its own signals.
-        if (mode == Mode::native) return sys::call(SYS_rt_sigtimedwait, set, &taken, timeout, kernel_set_size);
+        if (mode == Mode::native) return sys::call(SYS_rt_sigtimedwait, set, &taken, timeout, sys::signal_set_size);
         const int signal = signals::take_awaited(*self(), wanted, &taken);
         return signal ? signal : -EAGAIN;
       });
@@ -98,7 +97,7 @@ int suspend(const sigset_t* mask) {
   GreenThread* me = self();
   signals::MaskDuringCall during(me, mask);
   return static_cast<int>(sys::result(blocking(SignalWait(0), [&](Mode mode) -> long {
-    return mode == Mode::native ? sys::call(SYS_rt_sigsuspend, mask, kernel_set_size) : -EAGAIN;
+    return mode == Mode::native ? sys::call(SYS_rt_sigsuspend, mask, sys::signal_set_size) : -EAGAIN;
   })));
 }
 
@@ -216,7 +215,7 @@ GUV_INTERPOSE(int, sigsetmask, (int mask)) {
 GUV_INTERPOSE(int, siggetmask, ()) { return static_cast<int>(mask_now()); }
 GUV_INTERPOSE(int, sigpending, (sigset_t * set)) {
   GreenThread* me = self();
-  if (!me) return static_cast<int>(sys::result(sys::call(SYS_rt_sigpending, set, kernel_set_size)));
+  if (!me) return static_cast<int>(sys::result(sys::call(SYS_rt_sigpending, set, sys::signal_set_size)));
   signals::from_bits(signals::pending(*me), set);
   return 0;
 }
@@ -246,7 +245,7 @@ GUV_ALSO(__sigsuspend, sigsuspend);
 
 GUV_INTERPOSE(int, pause, ()) {
   return static_cast<int>(sys::result(blocking(SignalWait(0), [](Mode mode) -> long {
-    return mode == Mode::native ? sys::call(SYS_ppoll, nullptr, 0, nullptr, nullptr, kernel_set_size) : -EAGAIN;
+    return mode == Mode::native ? sys::call(SYS_ppoll, nullptr, 0, nullptr, nullptr, sys::signal_set_size) : -EAGAIN;
   })));
 }
 

@@ -27,7 +27,6 @@ constexpr int tick_signal = 33;
 constexpr long period = 10'000'000;  // ns of processor time
 constexpr long closer = 30'000;      // ns between looks when a tick came at the wrong moment
 constexpr int looks = 100;           // and how many, until the next tick
-constexpr size_t kernel_set_size = 8;
 constexpr int red_zone = 128;
 
 // What rt_sigaction(2) takes.
@@ -101,8 +100,8 @@ void Preemption::disarm() {
 bool Preemption::take_signal() {
   KernelAction before{}, any_of_ours{};
   // libc's way back from a handler is the same for all signals; SIGSEGV has it since signals::start.
-  if (sys::failed(sys::call(SYS_rt_sigaction, tick_signal, nullptr, &before, kernel_set_size)) ||
-      sys::failed(sys::call(SYS_rt_sigaction, SIGSEGV, nullptr, &any_of_ours, kernel_set_size))) {
+  if (sys::failed(sys::call(SYS_rt_sigaction, tick_signal, nullptr, &before, sys::signal_set_size)) ||
+      sys::failed(sys::call(SYS_rt_sigaction, SIGSEGV, nullptr, &any_of_ours, sys::signal_set_size))) {
     return false;
   }
   constexpr uintptr_t ignore = 1;
@@ -112,7 +111,7 @@ bool Preemption::take_signal() {
   ours.flags = (any_of_ours.flags & ~static_cast<unsigned long>(SA_RESETHAND | SA_NODEFER)) | SA_SIGINFO | SA_RESTART |
                SA_ONSTACK;
   ours.mask = ~uint64_t{0};
-  return !sys::failed(sys::call(SYS_rt_sigaction, tick_signal, &ours, nullptr, kernel_set_size));
+  return !sys::failed(sys::call(SYS_rt_sigaction, tick_signal, &ours, nullptr, sys::signal_set_size));
 }
 
 void Preemption::find_ranges() {

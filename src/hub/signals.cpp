@@ -24,7 +24,6 @@ namespace guv::signals {
 namespace {
 
 constexpr int signal_count = 64;
-constexpr size_t kernel_set_size = 8;
 constexpr uint64_t ignored_by_default = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
 constexpr uint64_t faults = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGTRAP) | bit(SIGSYS);
 constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
@@ -237,7 +236,7 @@ void take_default_action(int signal) {
   real().sigaction(signal, &plain, nullptr);
   const uint64_t all_but_it = ~(bit(signal) | libc_internal);
   uint64_t before = 0;
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all_but_it, &before, kernel_set_size);
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all_but_it, &before, sys::signal_set_size);
   sys::call(SYS_tgkill, sys::call(SYS_getpid), sys::call(SYS_gettid), signal);
   set_kernel_mask(before);
   install(signal);  // it was one that only stops
@@ -461,7 +460,7 @@ void on_signal(int signal, siginfo_t* info, void* raw_context) {
 
 // Edge-triggered: a signal that nobody awaits any more stays readable.
 void make_signal_fd() {
-  const long fd = sys::call(SYS_signalfd4, -1, &all.awaited, kernel_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
+  const long fd = sys::call(SYS_signalfd4, -1, &all.awaited, sys::signal_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
   if (sys::failed(fd)) return;
   all.signal_fd = private_fd::hide(static_cast<int>(fd));
   runtime().hub().poller().watch_own(
@@ -490,12 +489,12 @@ uint64_t pending_for_this_thread() {
 // What the main thread was sent while it blocked it is its own; in the kernel it would be every thread's.
 void take_over_pending(GreenThread& main_thread) {
   uint64_t any = 0;
-  sys::call(SYS_rt_sigpending, &any, kernel_set_size);
+  sys::call(SYS_rt_sigpending, &any, sys::signal_set_size);
   if (!any) return;
   const timespec at_once{0, 0};
   siginfo_t info;
   while (const uint64_t own = pending_for_this_thread() & any) {
-    if (sys::failed(sys::call(SYS_rt_sigtimedwait, &own, &info, &at_once, kernel_set_size))) return;
+    if (sys::failed(sys::call(SYS_rt_sigtimedwait, &own, &info, &at_once, sys::signal_set_size))) return;
     if (!enqueue(main_thread.signals, info, false)) return;
   }
 }
@@ -510,17 +509,17 @@ void from_bits(uint64_t bits, sigset_t* set) {
 uint64_t block_all() {
   const uint64_t everything = ~libc_internal;  // libc's setuid waits until every kernel thread has taken SIGSETXID
   uint64_t before = 0;
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &before, kernel_set_size);
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &before, sys::signal_set_size);
   return before;
 }
 
-void set_kernel_mask(uint64_t mask) { sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, kernel_set_size); }
+void set_kernel_mask(uint64_t mask) { sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sys::signal_set_size); }
 
 void start(GreenThread& main_thread) {
   for (auto& node : nodes) all.free_nodes.push_back(&node);
   all.thread_count = 1;
   uint64_t mask = 0;
-  sys::call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &mask, kernel_set_size);
+  sys::call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &mask, sys::signal_set_size);
   all.kernel_mask = mask;
   account(main_thread, mask);
   take_over_pending(main_thread);
@@ -676,7 +675,7 @@ int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info) {
     if (dequeue(me.signals, set, info) || dequeue(all.process, set, info)) return info->si_signo;
   }
   const timespec at_once{0, 0};
-  const long signal = sys::call(SYS_rt_sigtimedwait, &set, info, &at_once, kernel_set_size);
+  const long signal = sys::call(SYS_rt_sigtimedwait, &set, info, &at_once, sys::signal_set_size);
   return signal > 0 ? static_cast<int>(signal) : 0;
 }
 
@@ -688,13 +687,13 @@ void await(GreenThread& me, uint64_t set) {
   if (all.signal_fd < 0) {
     make_signal_fd();
   } else {
-    sys::call(SYS_signalfd4, all.signal_fd, &all.awaited, kernel_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
+    sys::call(SYS_signalfd4, all.signal_fd, &all.awaited, sys::signal_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
   }
 }
 
 uint64_t pending(const GreenThread& me) {
   uint64_t kernel = 0;
-  sys::call(SYS_rt_sigpending, &kernel, kernel_set_size);
+  sys::call(SYS_rt_sigpending, &kernel, sys::signal_set_size);
   return (kernel | me.signals.pending_set | all.process.pending_set) & me.signals.mask;
 }
 
