@@ -1,6 +1,5 @@
 #pragma once
 
-#include <poll.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
+#include "wait/attempt.hpp"
 
 /// What the families of descriptor calls share.
 namespace guv {
@@ -23,23 +23,6 @@ int newborn(long fd, Kind kind = Kind::unknown);
 /// `fd` is about to be closed or replaced: who waits for it learns.
 void retire(int fd);
 void retire(unsigned first, unsigned last);
-
-/// Whether `fd` has one of `events` now, an error or a hang-up.
-inline bool ready(int fd, short events) {
-  pollfd asked{fd, events, 0};
-  const timespec at_once{0, 0};
-  return sys::call(SYS_ppoll, &asked, 1, &at_once, nullptr, sys::signal_set_size) != 0;
-}
-
-/// A receive into a buffer of `size` bytes, unless it is known to find nothing (see Poller).
-template <class Try>
-long try_receive(int fd, size_t size, Try receive) {
-  Poller& poller = self()->hub->poller();
-  if (poller.drained(fd)) return -EAGAIN;
-  const long result = receive();
-  if (result > 0 && static_cast<size_t>(result) < size) poller.note_drained(fd);
-  return result;
-}
 
 /// pread(2), parked while a file's disk is slow.
 long read_at(int fd, void* buffer, size_t size, off_t offset);

@@ -133,29 +133,10 @@ long send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
 
 // ---- connections ------------------------------------------------------------------------------------------------
 
-bool nonblocking(int fd) {
-  const long flags = sys::call(SYS_fcntl, fd, F_GETFL);
-  return sys::failed(flags) || (flags & O_NONBLOCK);
-}
-
-bool listening(int fd) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return !sys::failed(sys::call(SYS_getsockopt, fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size)) && value;
-}
-
 int accept_one(int listener, sockaddr* address, socklen_t* length, int flags) {
   const auto call = [=] { return sys::call(SYS_accept4, listener, address, length, flags); };
   const long fd = blocking(receivable(listener, 0), [=](Mode mode) {
-    if (mode == Mode::native) return call();
-    // What is no listener has an error to tell.
-    if (!ready(listener, POLLIN)) return listening(listener) ? -EAGAIN : call();
-    // Another process may be quicker, and then the call waits for the next connection.
-    if (!fd_table::exclusive(listener) && !nonblocking(listener)) {
-      const long fd = runtime().offload().run(call, Reach::signals);
-      return fd == -EINTR ? -EAGAIN : fd;
-    }
-    return call();
+    return mode == Mode::native ? call() : try_accept(listener, address, length, flags);
   });
   return newborn(fd, fd_table::kind(listener));
 }
@@ -179,33 +160,11 @@ class ConnectWait : public FdWait {
   long first_ = 0;
 };
 
-/// O_NONBLOCK for one system call on a description that nobody else has.
-class NonblockingFor {
- public:
-  NonblockingFor(int fd, long flags) : fd_(fd), flags_(flags) { sys::call(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK); }
-  ~NonblockingFor() { sys::call(SYS_fcntl, fd_, F_SETFL, flags_); }
-  NonblockingFor(const NonblockingFor&) = delete;
-  NonblockingFor& operator=(const NonblockingFor&) = delete;
-
- private:
-  int fd_;
-  long flags_;
-};
-
 long connect_to(int fd, const sockaddr* address, socklen_t length) {
   const auto call = [=] { return sys::call(SYS_connect, fd, address, length); };
   if (self() && fd_table::kind(fd) == Kind::datagrams) return at_once(call);
-  return blocking(ConnectWait(fd), [=](Mode mode) {
-    if (mode == Mode::native) return call();
-    const long flags = sys::call(SYS_fcntl, fd, F_GETFL);
-    if (sys::failed(flags) || (flags & O_NONBLOCK)) return call();
-    if (!fd_table::exclusive(fd)) {
-      const long result = runtime().offload().run(call, Reach::signals);
-      return result == -EINTR ? -EALREADY : result;  // it goes on, and the socket will be writable
-    }
-    const NonblockingFor now(fd, flags);
-    return call();
-  });
+  return blocking(ConnectWait(fd),
+                  [=](Mode mode) { return mode == Mode::native ? call() : try_connect(fd, address, length); });
 }
 
 Kind kind_by_type(int type) {

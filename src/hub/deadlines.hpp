@@ -10,6 +10,7 @@ namespace guv {
 /// Something that shall happen at a deadline: a link in the wheel, owned by who waits.
 struct Timer : ListNode {
   Deadline deadline;
+  void (*fire)(Timer&) = nullptr;  // on the loop, disarmed
   uint8_t level = 0, slot = 0;
   bool armed() const { return linked(); }
 };

@@ -41,8 +41,16 @@ struct ThreadSignals {
   bool deferred = false;            // handlers wait for signals::run_pending
 };
 
+/// Ends a park.
 struct SleepTimer : Timer {
   GreenThread* thread = nullptr;
+};
+
+/// Ends what a thread waits for, at a cancellation point (pthreads(7)): a kill or a time-out of the API. Owned by who sends it.
+struct Interrupt : ListNode {
+  int error = 0;                            // errno of the call, unless
+  void (*raise)(void* argument) = nullptr;  // this throws
+  void* argument = nullptr;
 };
 
 struct ReadyLink : ListNode {};    // in the hub's ready queue
@@ -67,6 +75,7 @@ struct GreenThread : ReadyLink, SiblingLink {
   std::atomic<bool> returned{false};  // from elsewhere: its registers are saved again
 
   Trip* trip = nullptr;  // while it is elsewhere
+  List<Interrupt> interrupts;
 
   uintptr_t handle = 0;  // its TCB, which is its pthread_t
   uint64_t id = 0;       // 1 is the main thread
@@ -78,6 +87,8 @@ struct GreenThread : ReadyLink, SiblingLink {
   enum class Join : uint8_t { joinable, joining, detached, collected, gone };  // gone: its memory has been given back
   Join join = Join::joinable;
   bool by_pthread_exit = false;
+  void (*at_end)(GreenThread& me) = nullptr;  // called on the thread itself, after its function
+  void* record = nullptr;                     // the API's
   std::atomic<uint32_t> finished{0};   // joiners wait at this address
   GreenThread* joins = nullptr;        // whom this one is joining
 

@@ -100,6 +100,7 @@ bool Hub::adopt_caller(GreenThread& main_thread, const char** why_not) {
   main_thread.id = next_id_++;
   main_thread.state = State::running;
   main_thread.timer.thread = &main_thread;
+  main_thread.timer.fire = &Hub::end_sleep;
   threads_.push_back(&main_thread);
   live_ = 1;
   current_ = &main_thread;
@@ -156,6 +157,7 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
   thread->own_stack = options.user_stack != nullptr;
   thread->guard_size = options.guard_size;
   thread->timer.thread = thread;
+  thread->timer.fire = &Hub::end_sleep;
   char* top = options.user_stack ? options.user_stack + options.stack_size : reinterpret_cast<char*>(place);
   thread->stack_size = options.stack_size;
   thread->stack_low = top - options.stack_size;
@@ -169,8 +171,9 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
                                     : reinterpret_cast<void*>(tcb::stack_top_below(handle));
   prepare_context(thread->context, low, frames, &Hub::run_thread, thread);
   thread->context.thread_pointer = handle;
-  signals::inherit_mask(*current_, *thread);
-  strcpy(thread->name, current_->name);
+  const GreenThread& creator = current_ ? *current_ : runtime().main_thread();
+  signals::inherit_mask(creator, *thread);
+  strcpy(thread->name, creator.name);
   threads_.push_back(thread);
   ++live_;
   ++counts_.threads;
@@ -270,6 +273,45 @@ void Hub::unpark_from_elsewhere(GreenThread* thread) {
   if (asleep_.load(std::memory_order_seq_cst)) wake_loop();
 }
 
+void Hub::interrupt(GreenThread& thread, Interrupt& interrupt) {
+  thread.interrupts.push_back(&interrupt);
+  unpark_here(&thread);
+}
+
+int Hub::take_interrupt(GreenThread& me) {
+  Interrupt* interrupt = me.interrupts.pop_front();
+  if (!interrupt) return 0;
+  // Whoever sent it may be gone once it is taken.
+  const int error = interrupt->error;
+  if (interrupt->raise) interrupt->raise(interrupt->argument);
+  return error;
+}
+
+void Hub::post(Post& post) {
+  Post* first = posted_.load(std::memory_order_relaxed);
+  do {
+    post.next = first;
+  } while (!posted_.compare_exchange_weak(first, &post, std::memory_order_seq_cst, std::memory_order_relaxed));
+  if (asleep_.load(std::memory_order_seq_cst)) wake_loop();
+}
+
+void Hub::make_posted_calls() {
+  if (posted_.load(std::memory_order_relaxed) == nullptr) return;
+  Post* newest_first = posted_.exchange(nullptr, std::memory_order_acq_rel);
+  Post* oldest_first = nullptr;
+  while (newest_first) {
+    Post* next = newest_first->next;
+    newest_first->next = oldest_first;
+    oldest_first = newest_first;
+    newest_first = next;
+  }
+  while (oldest_first) {
+    Post* post = oldest_first;
+    oldest_first = post->next;
+    post->call(*post);
+  }
+}
+
 void Hub::wake_loop() {
   const uint64_t one = 1;
   sys::call(SYS_write, wake_fd_, &one, sizeof one);
@@ -365,6 +407,7 @@ void Hub::loop_once() {
   const int64_t time = now();
   if (!ready_.empty() && time - last_look_ < slice) return;
   take_inbox();
+  make_posted_calls();
   if (signal_held_.load(std::memory_order_relaxed)) deliver_held_signal();
   if (!deadlines_.empty()) fire_deadlines();
 
@@ -377,7 +420,7 @@ void Hub::loop_once() {
     }
     // Whoever sends after this store sees it and wakes us; whoever sent before is seen by the look at the inbox.
     asleep_.store(true, std::memory_order_seq_cst);
-    if (inbox_.load(std::memory_order_seq_cst) || signal_held_.load()) until = Deadline::at(0);
+    if (anything_sent() || signal_held_.load()) until = Deadline::at(0);
   }
   ++counts_.polls;
   poller_.wait(until);
@@ -385,17 +428,20 @@ void Hub::loop_once() {
   last_look_ = now();
   if (signal_held_.load(std::memory_order_relaxed)) deliver_held_signal();
   take_inbox();
+  make_posted_calls();
   if (!deadlines_.empty()) fire_deadlines();
   if (uv_loop_) run_uv();
 }
 
 void Hub::fire_deadlines() {
-  deadlines_.advance(now(), [this](Timer& timer) {
-    GreenThread* thread = static_cast<SleepTimer&>(timer).thread;
-    if (thread->state == State::elsewhere) return reach(*thread);
-    thread->timed_out = true;
-    make_ready(thread);
-  });
+  deadlines_.advance(now(), [](Timer& timer) { timer.fire(timer); });
+}
+
+void Hub::end_sleep(Timer& timer) {
+  GreenThread* thread = static_cast<SleepTimer&>(timer).thread;
+  if (thread->state == State::elsewhere) return thread->hub->reach(*thread);
+  thread->timed_out = true;
+  thread->hub->make_ready(thread);
 }
 
 // ---- the end of threads -----------------------------------------------------------------------------------------
@@ -504,6 +550,7 @@ void Hub::after_fork(GreenThread* survivor) {
   ready_.abandon();
   deadlines_.abandon();
   inbox_.store(nullptr, std::memory_order_relaxed);
+  posted_.store(nullptr, std::memory_order_relaxed);
   asleep_.store(false, std::memory_order_relaxed);
   threads_.abandon();
   survivor->SiblingLink::reset();

@@ -80,6 +80,24 @@ class Hub {
   /// Ends the call for which `thread` is elsewhere, if there is cause to. In a critical section.
   void reach(GreenThread& thread);
 
+  /// Makes the cancellation point that `thread` waits at, or the next at which it would wait, end as `interrupt` says. On the
+  /// hub's kernel thread, in a critical section; `interrupt` must live until it is taken or unlinked.
+  void interrupt(GreenThread& thread, Interrupt& interrupt);
+  /// Takes the first one of the calling thread: throws, or returns its error; 0 when there is none.
+  static int take_interrupt(GreenThread& me);
+
+  /// A call that the loop shall make, with self() == nullptr and signals held. Freed by what it calls.
+  struct Post {
+    Post* next = nullptr;
+    void (*call)(Post&) = nullptr;
+  };
+  /// In the order of posting. From any kernel thread and from signal handlers.
+  void post(Post& post);
+
+  /// `timer.fire` will be called on the loop. On the hub's kernel thread, in a critical section.
+  void arm(Timer& timer, Deadline deadline) { deadlines_.arm(timer, deadline); }
+  void disarm(Timer& timer) { deadlines_.disarm(timer); }
+
   Poller& poller() { return poller_; }
   const StackPool& stacks() const { return stacks_; }
   const HubCounts& counts() const { return counts_; }
@@ -124,6 +142,7 @@ class Hub {
 
   static void run_loop(void* hub);
   static void run_thread(void* thread);
+  static void end_sleep(Timer& timer);
   [[noreturn]] void loop();
   void loop_once();
   void switch_away(GreenThread* me);
@@ -133,6 +152,10 @@ class Hub {
   void unpark_here(GreenThread* thread);
   void unpark_from_elsewhere(GreenThread* thread);
   void take_inbox();
+  void make_posted_calls();
+  bool anything_sent() const {
+    return inbox_.load(std::memory_order_seq_cst) || posted_.load(std::memory_order_seq_cst);
+  }
   void fire_deadlines();
   void finish(GreenThread* thread);
   void deliver_held_signal();
@@ -150,6 +173,7 @@ class Hub {
   Context loop_context_;
 
   std::atomic<GreenThread*> inbox_{nullptr};
+  std::atomic<Post*> posted_{nullptr};
   std::atomic<bool> asleep_{false};
   int wake_fd_ = -1;
 

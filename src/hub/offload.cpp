@@ -63,7 +63,7 @@ void Offload::come_back(Trip& trip) {
 
 int64_t Offload::reach(GreenThread& thread) {
   Trip* trip = thread.trip;
-  const bool signal = trip->reach >= Reach::signals && signals::deliverable(thread);
+  const bool signal = trip->reach >= Reach::signals && (signals::deliverable(thread) || !thread.interrupts.empty());
   const bool cancellation =
       (trip->reach == Reach::cancellation || trip->reach == Reach::signals_and_cancellation) && thread.cancel_requested;
   if (!signal && !cancellation) return 0;

@@ -81,6 +81,7 @@ void run_thread_body(GreenThread& me) {
       &me);
   if (!returned && !me.by_pthread_exit) me.result = PTHREAD_CANCELED;
 
+  if (me.at_end) me.at_end(me);
   tcb::run_thread_local_destructors();
   keys::run_destructors();
   tcb::release_robust_mutexes(me.handle, [](void* futex) { runtime().lot().unpark_all(futex); });

@@ -88,6 +88,12 @@ inline bool cancellable() {
 /// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is asked).
 inline bool cancel_due(const GreenThread& me) { return me.cancel_requested && cancellable(); }
 
+/// Whether a cancellation or an interrupt shall end what `on` is for.
+template <class On>
+bool shall_end(const On& on, const GreenThread& me) {
+  return on.cancellation_point && (cancel_due(me) || !me.interrupts.empty());
+}
+
 /// Ends the thread when a cancellation is due. Once one is being acted on, or after pthread_exit, none is any more: libc then
 /// comes back from here, and cleanup handlers may wait like anybody.
 inline void test_cancel(GreenThread& me) {
@@ -109,7 +115,7 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
     if (until.passed()) return on.give_up(ETIMEDOUT);
     {
       Armed armed(on, &me);
-      if (armed.how() == Arm::offload && !signals::deliverable(me)) {
+      if (armed.how() == Arm::offload && !signals::deliverable(me) && !shall_end(on, me)) {
         const bool may_cancel = on.cancellation_point && cancellable();
         const Reach reach = may_cancel ? Reach::signals_and_cancellation : Reach::signals;
         result = runtime().offload().run([&] { return attempt(Mode::native); }, reach);
@@ -118,11 +124,12 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
         result = attempt(Mode::attempt);
         if (!on.would_block(result)) return result;
       }
-      if (armed.how() != Arm::offload && !signals::deliverable(me) && !(on.cancellation_point && cancel_due(me))) me.hub->park(until);
+      if (armed.how() != Arm::offload && !signals::deliverable(me) && !shall_end(on, me)) me.hub->park(until);
     }
-    if (on.cancellation_point && cancel_due(me)) [[unlikely]] {
+    if (shall_end(on, me)) [[unlikely]] {
       on.abandoned();
       test_cancel(me);
+      if (const int error = Hub::take_interrupt(me)) return on.give_up(error);
     }
     test_asynchronous_cancel(me);
     if (on.closed()) return on.give_up(EBADF);

@@ -1,0 +1,10 @@
+#pragma once
+
+/// All of libguv's C++ API.
+#include "guv/deadline.hpp"
+#include "guv/error.hpp"
+#include "guv/green_thread.hpp"
+#include "guv/hub.hpp"
+#include "guv/local.hpp"
+#include "guv/timeout.hpp"
+#include "guv/trampoline.hpp"
