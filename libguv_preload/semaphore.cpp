@@ -1,10 +1,9 @@
-// Semaphores: libc's own trywait and post. Process-shared and named ones are waited for on a helper thread, because a post
-// in another process wakes only who waits in the kernel.
+// Semaphores: libc's own trywait and post. Process-shared and named ones are waited for on a helper thread.
 #include <semaphore.h>
 #include <string.h>
 
 #include "interpose.hpp"
-#include "wait/pool.hpp"
+#include "wait/shared_word.hpp"
 
 namespace guv {
 
@@ -55,12 +54,18 @@ int wait(sem_t* semaphore, Deadline until) {
   return static_cast<int>(sys::result(result > 0 ? -result : result));
 }
 
-/// For one that other processes know: `call` waits in the kernel, and ends with EINTR when a handler ran.
-template <class Call>
-int wait_elsewhere(sem_t* semaphore, bool for_ever, Call call) {
-  return static_cast<int>(sys::result(blocking(PoolWait(EAGAIN, on_handler(for_ever)), [=](Mode mode) -> long {
-    if (mode == Mode::attempt) return try_wait(semaphore) == 0 ? 0 : -EAGAIN;
-    return call() == 0 ? 0 : -errno;
+/// glibc's struct new_sem: the value in the lower half, and how many sleep in the kernel, of whom a post wakes one.
+constexpr uint64_t one_sleeper = uint64_t{1} << 32;
+
+int wait_shared(sem_t* semaphore, clockid_t clock, const timespec* until) {
+  SharedWordWait on(reinterpret_cast<uint32_t*>(semaphore), EAGAIN, on_handler(!until), clock, until);
+  return static_cast<int>(sys::result(blocking(on, [&](Mode mode) -> long {
+    if (mode == Mode::attempt) return try_wait(semaphore);
+    const std::atomic_ref<uint64_t> state(*reinterpret_cast<uint64_t*>(semaphore));
+    state.fetch_add(one_sleeper);
+    const long result = on.sleep(0);
+    state.fetch_sub(one_sleeper);
+    return result;
   })));
 }
 
@@ -68,8 +73,11 @@ int wait_until(sem_t* semaphore, clockid_t clock, const timespec* until) {
   // sem_timedwait(3): the time does not matter if the semaphore can be had at once.
   if (try_wait(semaphore) == 0) return 0;
   if (!valid(*until)) return static_cast<int>(sys::result(-EINVAL));
-  return wait(semaphore, Deadline::on(clock, *until));
+  return shared(semaphore) ? wait_shared(semaphore, clock, until) : wait(semaphore, Deadline::on(clock, *until));
 }
+
+/// Kernel threads wait for those of other processes as libc has it.
+bool left_to_libc(const sem_t* semaphore) { return !runtime_started() || (!self() && shared(semaphore)); }
 
 }  // namespace
 
@@ -78,21 +86,18 @@ int wait_until(sem_t* semaphore, clockid_t clock, const timespec* until) {
 using namespace guv;
 
 GUV_INTERPOSE(int, sem_wait, (sem_t * semaphore)) {
-  if (!runtime_started()) return real().sem_wait(semaphore);
-  if (shared(semaphore)) return wait_elsewhere(semaphore, true, [=] { return real().sem_wait(semaphore); });
-  return wait(semaphore, Deadline::never());
+  if (left_to_libc(semaphore)) return real().sem_wait(semaphore);
+  return shared(semaphore) ? wait_shared(semaphore, CLOCK_MONOTONIC, nullptr) : wait(semaphore, Deadline::never());
 }
 
 GUV_INTERPOSE(int, sem_timedwait, (sem_t * semaphore, const timespec* until)) {
-  if (!runtime_started()) return real().sem_timedwait(semaphore, until);
-  if (shared(semaphore)) return wait_elsewhere(semaphore, false, [=] { return real().sem_timedwait(semaphore, until); });
+  if (left_to_libc(semaphore)) return real().sem_timedwait(semaphore, until);
   return wait_until(semaphore, CLOCK_REALTIME, until);
 }
 
 GUV_INTERPOSE(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const timespec* until)) {
-  if (!runtime_started()) return real().sem_clockwait(semaphore, clock, until);
+  if (left_to_libc(semaphore)) return real().sem_clockwait(semaphore, clock, until);
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return static_cast<int>(sys::result(-EINVAL));
-  if (shared(semaphore)) return wait_elsewhere(semaphore, false, [=] { return real().sem_clockwait(semaphore, clock, until); });
   return wait_until(semaphore, clock, until);
 }
 
