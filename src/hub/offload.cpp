@@ -71,8 +71,11 @@ int64_t Offload::reach(GreenThread& thread) {
     SpinGuard guard(lock_);
     if (trip->under_way) {
       trip->reached = true;
-      if (cancellation) signals::cancel_kernel_thread(trip->helper->tid);
-      if (trip->reach >= Reach::signals) signals::interrupt_kernel_thread(trip->helper->tid);
+      if (trip->reach == Reach::cancellation) {
+        signals::cancel_kernel_thread(trip->helper->tid);
+      } else {
+        signals::interrupt_kernel_thread(trip->helper->tid);
+      }
     }
   }
   trip->patience = std::min(2 * trip->patience, longest_patience);

@@ -10,13 +10,14 @@
 
 namespace guv {
 
-/// What reaches a thread that is away on a helper. (A cancellation does so by libc's own signal: it may be one of libc's
-/// functions that waits, which then unwinds; a system call ends with EINTR.)
+/// What reaches a thread that is away on a helper. The call there is either one of libc's functions, which goes on after a
+/// signal and unwinds by libc's own; or a system call, which ends with EINTR by guv's, and the caller sees to the rest. It is
+/// never sent both: the kernel may take them together, and the system call would start again as libc's signal asks.
 enum class Reach : uint8_t {
   nothing,                   // all waits until the thread is back
-  cancellation,              // the call goes on after a signal by itself
-  signals,                   // the call ends with EINTR, and the caller sees to the rest
-  signals_and_cancellation,  // likewise
+  cancellation,              // one of libc's functions
+  signals,                   // a system call
+  signals_and_cancellation,  // a system call
 };
 
 struct Helper {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "runtime.hpp"
+#include "wait/blocking.hpp"
 
 namespace guv {
 
@@ -40,7 +41,7 @@ long try_accept(int listener, sockaddr* address, socklen_t* length, int flags) {
   if (!ready(listener, POLLIN)) return listening(listener) ? -EAGAIN : call();
   // Another process may be quicker, and then the call waits for the next connection.
   if (!fd_table::exclusive(listener) && !nonblocking(listener)) {
-    const long fd = runtime().offload().run(call, Reach::signals);
+    const long fd = runtime().offload().run(call, interruptions());
     return fd == -EINTR ? -EAGAIN : fd;
   }
   return call();
@@ -51,7 +52,7 @@ long try_connect(int fd, const sockaddr* address, socklen_t length) {
   const long flags = sys::call(SYS_fcntl, fd, F_GETFL);
   if (sys::failed(flags) || (flags & O_NONBLOCK)) return call();
   if (!fd_table::exclusive(fd)) {
-    const long result = runtime().offload().run(call, Reach::signals);
+    const long result = runtime().offload().run(call, interruptions());
     return result == -EINTR ? -EALREADY : result;  // it goes on, and the socket will be writable
   }
   const NonblockingFor now(fd, flags);

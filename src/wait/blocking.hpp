@@ -94,6 +94,11 @@ bool shall_end(const On& on, const GreenThread& me) {
   return on.cancellation_point && (cancel_due(me) || !me.interrupts.empty());
 }
 
+/// What ends a system call that the calling thread makes on a helper.
+inline Reach interruptions(bool cancellation_point = true) {
+  return cancellation_point && cancellable() ? Reach::signals_and_cancellation : Reach::signals;
+}
+
 /// Ends the thread when a cancellation is due. Once one is being acted on, or after pthread_exit, none is any more: libc then
 /// comes back from here, and cleanup handlers may wait like anybody.
 inline void test_cancel(GreenThread& me) {
@@ -116,9 +121,7 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
     {
       Armed armed(on, &me);
       if (armed.how() == Arm::offload && !signals::deliverable(me) && !shall_end(on, me)) {
-        const bool may_cancel = on.cancellation_point && cancellable();
-        const Reach reach = may_cancel ? Reach::signals_and_cancellation : Reach::signals;
-        result = runtime().offload().run([&] { return attempt(Mode::native); }, reach);
+        result = runtime().offload().run([&] { return attempt(Mode::native); }, interruptions(on.cancellation_point));
         if (result != -EINTR) return result;
       } else if (armed.how() == Arm::look_again) {
         result = attempt(Mode::attempt);
@@ -213,7 +216,7 @@ inline long blocking_all(On&& on, size_t total, Attempt attempt) {
   }
 }
 
-/// Calls `call()` (which blocks) on a helper thread, while the green thread is away from the hub.
+/// Calls `call()`, one of libc's functions, on a helper thread, while the green thread is away from the hub.
 template <class Call>
 inline auto offload(Call call) {
   if (!self()) return call();
