@@ -8,10 +8,9 @@ GUV_INTERPOSE(int, pthread_cancel, (pthread_t thread)) {
   GreenThread* target = green_thread_of(thread);
   if (!target) return real().pthread_cancel(thread);
   if (target->state == State::finished) return 0;
-  // The type in the TCB is always deferred, so this sets flags and sends no signal.
-  // Unless the target is in one of libc's calls on a helper; the hub then sends it.
-  const int error = real().pthread_cancel(thread);
-  if (error && !(error == ESRCH && target->state == State::elsewhere)) return error;
+  // The type in the TCB is always deferred, so this sets flags and sends no signal; but when the target waits inside libc on
+  // a helper it does, to an invented id (ESRCH), and the hub sends it to the helper.
+  if (const int error = real().pthread_cancel(thread); error && error != ESRCH) return error;
   target->cancel_requested = true;
   if (target != self()) {
     Hub::unpark(target);
