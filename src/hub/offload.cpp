@@ -48,8 +48,9 @@ void Offload::come_back(Trip& trip) {
     trip.under_way = false;
     const bool reached = trip.reached;
     lock_.unlock();
-    // What was sent arrives here at the latest, and not in the helper's next call.
-    if (reached) sys::call(SYS_sched_yield);
+    // What was sent arrives here at the latest, and not in the helper's next call. libc leaves its handler by unwinding, so
+    // its signal is blocked still.
+    if (reached) signals::let_interruptions_through();
     // The helper unparks the thread once its registers are saved.
     guv_switch_context(&me->context, &trip.helper->context);
     per_thread.hub = me->hub;

@@ -1,23 +1,30 @@
 // Cancellation ends calls that only a kernel thread can wait in: file locks, a FIFO, System V IPC, objects of several
-// processes. After pthread_cond_wait the mutex is held when the cleanup handlers run.
+// processes, a connection by a socket that another process has too. After pthread_cond_wait the mutex is held when the
+// cleanup handlers run.
 #include "check.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static struct shared {
   sem_t semaphore;
   pthread_mutex_t mutex;
   pthread_cond_t cond;
 } * shared;
-static int queue;
+static int queue, connectors[2], turn;
+static struct sockaddr_in full;
 static char fifo[64], locked[64];
 static _Atomic int going;
-static const char* const names[] = {"F_OFD_SETLKW", "open", "msgrcv", "sem_wait", "pthread_cond_wait", "fsync, then pause"};
+static const char* const names[] = {"F_OFD_SETLKW", "open", "msgrcv", "sem_wait", "pthread_cond_wait", "connect",
+                                    "fsync, in a circle"};
+enum { ways = sizeof names / sizeof *names };
 
 static void cleanup(void* argument) {
   const int way = (int)(intptr_t)argument;
@@ -41,7 +48,8 @@ static void* work(void* argument) {
     case 2: msgrcv(queue, &message, sizeof message.text, 0, 0); break;
     case 3: sem_wait(&shared->semaphore); break;
     case 4: pthread_cond_wait(&shared->cond, &shared->mutex); break;
-    case 5: for (;;) fsync(fd);
+    case 5: connect(connectors[turn], (struct sockaddr*)&full, sizeof full); break;
+    case 6: for (;;) fsync(fd);
   }
   puts("came back");
   pthread_cleanup_pop(0);
@@ -59,9 +67,29 @@ static void* undisturbed(void* argument) {
   return argument;
 }
 
+// An address that lets nobody connect: its queue is full.
+static void fill_a_listener(void) {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  socklen_t size = sizeof full;
+  full.sin_family = AF_INET;
+  full.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  CHECK(bind(listener, (struct sockaddr*)&full, sizeof full) == 0 && listen(listener, 0) == 0);
+  CHECK(getsockname(listener, (struct sockaddr*)&full, &size) == 0);
+  const int only_one = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK(connect(only_one, (struct sockaddr*)&full, sizeof full) == 0);
+}
+
 int main(void) {
+  for (int i = 0; i < 2; i++) connectors[i] = socket(AF_INET, SOCK_STREAM, 0);
+  fill_a_listener();
+  const pid_t child = fork();  // which has them too
+  if (child == 0) {
+    pause();
+    _exit(1);
+  }
   snprintf(fifo, sizeof fifo, "/tmp/guv-away-fifo-%d", getpid());
   snprintf(locked, sizeof locked, "/tmp/guv-away-lock-%d", getpid());
+  unlink(fifo);
   CHECK(mkfifo(fifo, 0600) == 0);
   const int held = open(locked, O_RDWR | O_CREAT, 0600);
   struct flock all = {.l_type = F_WRLCK};
@@ -79,15 +107,12 @@ int main(void) {
   pthread_condattr_setpshared(&cond_attributes, PTHREAD_PROCESS_SHARED);
   pthread_cond_init(&shared->cond, &cond_attributes);
   const struct timespec a_little = {0, 10000000};
-  for (intptr_t way = 0; way < 6; way++) {
-    // Not yet: cancelling does not always reach a thread in libc's own wait for a process-shared condition (issue 3;
-    // pthread_cond_wait/2-3 of the Open POSIX suite shows it).
-    if (way == 4) continue;
-    for (int again = 0; again < 2; again++) {
+  for (intptr_t way = 0; way < ways; way++) {
+    for (turn = 0; turn < 2; turn++) {
       going = 0;
       pthread_t thread = start_thread(work, (void*)way);
       while (!going) sched_yield();
-      if (again) nanosleep(&a_little, NULL);  // before it waits, or while it does
+      if (turn) nanosleep(&a_little, NULL);  // before it waits, or while it does
       const int error = pthread_cancel(thread);
       const int cancelled = join_thread(thread) == PTHREAD_CANCELED;
       printf("%s, %s\n", errno_name(error), cancelled ? "cancelled" : "not cancelled");
@@ -101,6 +126,8 @@ int main(void) {
   nanosleep(&a_little, NULL);
   sem_post(&shared->semaphore);
   printf("%s\n", join_thread(thread) == PTHREAD_CANCELED ? "cancelled" : "not cancelled");
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
   unlink(fifo);
   unlink(locked);
   msgctl(queue, IPC_RMID, NULL);
