@@ -36,6 +36,8 @@ void Offload::depart(Trip& trip) {
   per_thread.self = nullptr;
   if (trip.helper) {
     per_thread.hub = nullptr;
+    const SpinGuard guard(lock_);
+    trip.under_way = true;
   } else {
     trip.thread->hub->leave_critical();
   }
@@ -163,10 +165,7 @@ void Offload::serve() {
       continue;
     }
     GreenThread* thread = trip->thread;
-    lock_.lock();
     trip->helper = &here;
-    trip->under_way = true;
-    lock_.unlock();
     guv_switch_context(&here.context, &thread->context);
     thread->returned.store(true, std::memory_order_release);
     Hub::unpark(thread);

@@ -30,8 +30,8 @@ struct Trip : ListNode {
   GreenThread* thread = nullptr;
   Helper* helper = nullptr;  // null: there is none, the call is made on the hub
   Reach reach = Reach::nothing;
-  bool under_way = false;    // between departure and return: the helper's thread id is good for signals
-  bool reached = false;      // and one was sent
+  bool under_way = false;    // on the helper, with its own TCB: what is sent to the helper's thread id is the thread's
+  bool reached = false;      // and something was sent
   int64_t patience = 500'000;
   void (*job)(void*) = nullptr;  // instead of a thread
   void* argument = nullptr;
