@@ -15,6 +15,7 @@
 #include "hub/signals.hpp"
 #include "hub/thread_body.hpp"
 #include "interpose.hpp"
+#include "libc_mutex.hpp"
 
 namespace guv {
 
@@ -49,6 +50,7 @@ struct ProgramName {
 };
 
 void on_start() {
+  find_libc_data();
   if (config().patch_libc) patched_entries = patch_libc_entries();
   say_verbosely("threads of process %ld are green from now on; %d functions of libc lead here", sys::call(SYS_getpid),
                 patched_entries);
@@ -72,6 +74,7 @@ void in_forking_parent() {
 void in_forked_child() {
   fd_table::forked();
   once_after_fork();
+  libc_mutexes_after_fork();
   if (runtime_started()) runtime().after_fork();
 }
 

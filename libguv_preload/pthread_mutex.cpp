@@ -2,6 +2,7 @@
 #include <linux/futex.h>
 
 #include "interpose.hpp"
+#include "libc_mutex.hpp"
 
 namespace guv {
 
@@ -40,7 +41,7 @@ __attribute__((noinline)) int lock_slowly(pthread_mutex_t* mutex, int result) {
     constexpr timespec end_of_time{time_t{1} << 40, 0};
     return offload([=] { return real().pthread_mutex_timedlock(mutex, &end_of_time); });
   }
-  return lock(mutex, Deadline::never());
+  return is_libc_mutex(mutex) ? lock_libc_mutex(mutex) : lock(mutex, Deadline::never());
 }
 
 }  // namespace
