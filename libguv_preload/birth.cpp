@@ -21,7 +21,6 @@ GUV_INTERPOSE(int, pipe2, (int ends[2], int flags)) {
 }
 
 GUV_INTERPOSE(int, pipe, (int ends[2])) { return guv_wrap_pipe2(ends, 0); }
-GUV_ALSO(__pipe, pipe);
 
 GUV_INTERPOSE(int, eventfd, (unsigned initial, int flags)) {
   return newborn(sys::call(SYS_eventfd2, initial, flags), Kind::other);

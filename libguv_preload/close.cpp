@@ -61,15 +61,13 @@ long close_from_to(unsigned first, unsigned last, unsigned flags) {
 using namespace guv;
 
 GUV_INTERPOSE(int, close, (int fd)) { return static_cast<int>(sys::result(close_one(fd))); }
-GUV_ALSO(__close, close);
-GUV_ALSO_INNER(__close_nocancel, close);
+GUV_ALSO(__close_nocancel, close);
 
 GUV_INTERPOSE(int, dup2, (int from, int to)) {
   if (from != to) return replace(from, to, 0);
   const long result = sys::call(SYS_fcntl, from, F_GETFD);
   return sys::failed(result) || private_fd::owns(from) ? static_cast<int>(sys::result(-EBADF)) : to;
 }
-GUV_ALSO(__dup2, dup2);
 
 GUV_INTERPOSE(int, dup3, (int from, int to, int flags)) { return replace(from, to, flags); }
 

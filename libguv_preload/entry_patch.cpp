@@ -7,6 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <span>
+
+#include "base/gates.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "table.hpp"
@@ -50,12 +54,33 @@ struct Stubs {
   bool seal() { return mprotect(memory, size, PROT_READ | PROT_EXEC) == 0; }
 };
 
-bool patched = false;
-
 struct Patch {
   unsigned char* entry;
   unsigned char code[jump_size];
 };
+
+constexpr size_t most = 512;
+Patch patches[most];
+size_t count = 0;
+uint32_t patched_families = 0;
+bool forbidden = false;  // by the system, which has been said
+
+bool is_patchable(const Symbol& symbol) {
+  return symbol.kind == Symbol::Kind::entry || symbol.kind == Symbol::Kind::inner;
+}
+
+uint32_t open_and_not_patched() {
+  uint32_t families = 0;
+  for (uint32_t i = 0; i <= static_cast<uint32_t>(Family::always); ++i) {
+    if (is_open(Family(i))) families |= bit(Family(i));
+  }
+  return families & ~patched_families;
+}
+
+size_t entries_of(uint32_t families) {
+  return static_cast<size_t>(std::ranges::count_if(
+      symbols(), [=](const Symbol& symbol) { return is_patchable(symbol) && (families & bit(symbol.family)); }));
+}
 
 /// The address of `name` in libc and the size of its code, or null. Private names need their version.
 unsigned char* find_in_libc(void* libc, const char* name, size_t* size) {
@@ -70,6 +95,22 @@ unsigned char* find_in_libc(void* libc, const char* name, size_t* size) {
   if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC) return nullptr;
   *size = symbol->st_size;
   return static_cast<unsigned char*>(address);
+}
+
+/// Adds the patch that makes libc's entry lead to the wrapper, unless libc has none, or another name of it has been seen.
+void prepare(void* libc, const Symbol& symbol, Stubs& stubs) {
+  size_t size = 0;
+  unsigned char* entry = find_in_libc(libc, symbol.name, &size);
+  if (!entry || size < jump_size || count == most) return;
+  if (std::ranges::any_of(std::span(patches, count), [=](const Patch& patch) { return patch.entry == entry; })) return;
+  const unsigned char* stub = stubs.add(symbol.wrapper);
+  const int64_t distance = stub - (entry + jump_size);
+  if (distance != static_cast<int32_t>(distance)) return;
+  Patch& patch = patches[count++];
+  patch.entry = entry;
+  patch.code[0] = 0xe9;
+  const auto relative = static_cast<int32_t>(distance);
+  memcpy(patch.code + 1, &relative, sizeof relative);
 }
 
 // Writing by way of /proc/self/mem leaves the pages' protection alone, so nobody ever sees libc not executable.
@@ -100,47 +141,35 @@ bool write_by_mprotect(std::span<const Patch> patches) {
 
 }  // namespace
 
-int patch_libc_entries() {
+void patch_libc_entries() {
 #if !defined(__x86_64__)
-  return 0;
+  return;
 #endif
+  const uint32_t wanted = open_and_not_patched();
   void* libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_NOW);
-  if (!libc) return 0;
-  constexpr size_t most = 512;
-  static Patch patches[most];
-  size_t count = 0;
+  if (!wanted || forbidden || !libc) return;
+  patched_families |= wanted;
+  const size_t before = count, entries = entries_of(wanted);
+  if (entries == 0) return;
   Stubs stubs;
   const auto near = reinterpret_cast<uintptr_t>(dlsym(libc, "gnu_get_libc_version"));
-  if (!near || !stubs.reserve(near, most)) return 0;
+  if (!near || !stubs.reserve(near, entries)) return;
   for (const Symbol& symbol : symbols()) {
-    if (symbol.kind != Symbol::Kind::entry && symbol.kind != Symbol::Kind::inner) continue;
-    size_t size = 0;
-    unsigned char* entry = find_in_libc(libc, symbol.name, &size);
-    if (!entry || size < jump_size || count == most) continue;
-    bool known = false;
-    for (size_t i = 0; i < count; ++i) known |= patches[i].entry == entry;
-    if (known) continue;
-    const unsigned char* stub = stubs.add(symbol.wrapper);
-    const int64_t distance = stub - (entry + jump_size);
-    if (distance != static_cast<int32_t>(distance)) continue;
-    Patch& patch = patches[count++];
-    patch.entry = entry;
-    patch.code[0] = 0xe9;
-    const auto relative = static_cast<int32_t>(distance);
-    memcpy(patch.code + 1, &relative, sizeof relative);
+    if (is_patchable(symbol) && (wanted & bit(symbol.family))) prepare(libc, symbol, stubs);
   }
-  const std::span<const Patch> all(patches, count);
-  if (!stubs.seal() || (!write_by_proc(all) && !write_by_mprotect(all))) {
+  const std::span<const Patch> fresh(patches + before, count - before);
+  if (!stubs.seal() || (!write_by_proc(fresh) && !write_by_mprotect(fresh))) {
     say("libc's entries cannot be patched here (%s): calls made inside libc, such as fgets on a socket, will hold up "
-        "all "
-        "green threads",
+        "all green threads",
         strerror(errno));
-    return 0;
+    count = before;
+    patched_families &= ~wanted;
+    forbidden = true;
   }
-  patched = true;
-  return static_cast<int>(count);
 }
 
-bool libc_is_patched() { return patched; }
+int patched_entries() { return static_cast<int>(count); }
+
+bool entries_are_patched(uint32_t families) { return (patched_families & families) == families; }
 
 }  // namespace guv

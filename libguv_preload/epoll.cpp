@@ -16,7 +16,6 @@ class EpollWait : public PollWait {
     waiter_.direction = reading;
   }
   Arm arm(GreenThread* me) {
-    if (!config().has(Family::select)) return Arm::offload;
     waiter_.thread = me;
     Critical critical;
     return me->hub->poller().watch(waiter_) == 0 ? Arm::park : Arm::offload;

@@ -104,11 +104,8 @@ GUV_INTERPOSE(int, open, (const char* path, int flags, ...)) {
   va_end(more);
   return open_at(AT_FDCWD, path, flags, mode);
 }
-GUV_ALSO(__open, open);
-GUV_ALSO(open64, open);
-GUV_ALSO(__open64, open);
-GUV_ALSO_INNER(__open_nocancel, open);
-GUV_ALSO_INNER(__open64_nocancel, open);
+GUV_ALSO(__open_nocancel, open);
+GUV_ALSO(__open64_nocancel, open);
 
 GUV_INTERPOSE(int, openat, (int directory, const char* path, int flags, ...)) {
   va_list more;
@@ -117,24 +114,20 @@ GUV_INTERPOSE(int, openat, (int directory, const char* path, int flags, ...)) {
   va_end(more);
   return open_at(directory, path, flags, mode);
 }
-GUV_ALSO(openat64, openat);
 
 GUV_INTERPOSE_UNDECLARED(int, __open_2, (const char* path, int flags)) {
   check_flags("__open_2", flags, path);
   return open_at(AT_FDCWD, path, flags, 0);
 }
-GUV_ALSO(__open64_2, __open_2);
 
 GUV_INTERPOSE_UNDECLARED(int, __openat_2, (int directory, const char* path, int flags)) {
   check_flags("__openat_2", flags, directory, path);
   return open_at(directory, path, flags, 0);
 }
-GUV_ALSO(__openat64_2, __openat_2);
 
 GUV_INTERPOSE(int, creat, (const char* path, mode_t mode)) {
   return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
-GUV_ALSO(creat64, creat);
 
 // Takes the argument as libc does: a word, whatever it means to the command.
 GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
@@ -162,9 +155,7 @@ GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
   }
   return static_cast<int>(sys::result(result));
 }
-GUV_ALSO(fcntl64, fcntl);
-GUV_ALSO(__fcntl, fcntl);
-GUV_ALSO_INNER(__libc_fcntl64, fcntl);
+GUV_ALSO(__libc_fcntl64, fcntl);
 
 GUV_INTERPOSE(int, ioctl, (int fd, unsigned long request, ...)) {
   va_list more;

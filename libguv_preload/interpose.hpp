@@ -4,6 +4,7 @@
 
 #include "base/real.hpp"
 #include "base/sys.hpp"
+#include "table.hpp"
 #include "wait/address.hpp"
 #include "wait/blocking.hpp"
 #include "wait/fd.hpp"
@@ -13,24 +14,14 @@
 ///
 ///   GUV_INTERPOSE(ssize_t, recv, (int fd, void* buffer, size_t size, int flags)) { … }
 ///
-/// which exports `recv` and defines guv_wrap_recv, the name by which the table and other wrappers know it. Without a row
-/// in the table, or with a signature other than the header's, it does not compile; a row without a wrapper does not link.
+/// which defines guv_wrap_recv, the name by which the table and other wrappers know it. What the program finds as `recv` is
+/// its gate (gates.S), which leads here unless its family is closed. Without a row in the table, or with a signature other
+/// than the header's, it does not compile; a row without a wrapper does not link.
+
 /// libc's end of a program whose fortified call would write behind its buffer.
 extern "C" [[noreturn]] void __chk_fail();
 
 namespace guv {
-
-/// A row exists for each enumerator.
-namespace row {
-enum : int {
-#define GUV_SYMBOL(name, ...) name,
-#define GUV_ENTRY(name, ...) name,
-#define GUV_INNER(name, ...) name,
-#define GUV_ALIAS(alias, ...) alias,
-#include "symbols.def"
-  count
-};
-}  // namespace row
 
 template <class Function>
 struct Plain;
@@ -53,6 +44,26 @@ struct Plain<Result (*)(Parameters..., ...) noexcept> {
 template <class A, class B>
 constexpr bool same_signature = std::is_same_v<typename Plain<A>::type, typename Plain<B>::type>;
 
+/// A function, called as natively: a green thread is a kernel thread in its eyes, and the hub waits with it. `target()` is the
+/// function.
+template <auto target, class Function = typename Plain<decltype(target())>::type>
+struct Natively;
+template <auto target, class Result, class... Parameters>
+struct Natively<target, Result (*)(Parameters...)> {
+  static Result call(Parameters... parameters) {
+    const signals::NativeScope scope;
+    return target()(parameters...);
+  }
+};
+// What else was passed is where it would be if these were its parameters.
+template <auto target, class Result, class... Parameters>
+struct Natively<target, Result (*)(Parameters..., ...)> {
+  static Result call(Parameters... parameters, long a, long b, long c, long d, long e, long f) {
+    const signals::NativeScope scope;
+    return target()(parameters..., a, b, c, d, e, f);
+  }
+};
+
 }  // namespace guv
 
 /// libc's own function, for wrappers that are more than a system call (rows GUV_SYMBOL): found behind guv.
@@ -64,23 +75,23 @@ constexpr bool same_signature = std::is_same_v<typename Plain<A>::type, typename
   GUV_INTERPOSE_UNDECLARED(result, name, parameters)
 
 /// For names that no header declares (fortified variants, libc's private ones).
-#define GUV_INTERPOSE_UNDECLARED(result, name, parameters)                                      \
-  __asm__(".globl " #name "\n\t.type " #name ", @function\n\t.set " #name ", guv_wrap_" #name); \
-  GUV_DEFINE(result, name, parameters)
-
-/// For entries that are patched but not exported.
-#define GUV_DEFINE(result, name, parameters)                                                \
-  static_assert(guv::row::name >= 0);                                                       \
-  extern "C" __attribute__((used, visibility("hidden"))) result guv_wrap_##name parameters; \
+#define GUV_INTERPOSE_UNDECLARED(result, name, parameters)                                            \
+  static_assert(guv::row::name >= 0);                                                                 \
+  extern "C" __attribute__((used, visibility("hidden"))) result guv_wrap_##name parameters;           \
+  GUV_ORIGINAL(name, [] {                                                                             \
+    using Function = result(*) parameters;                                                            \
+    constexpr bool leads_here = guv::row::is_entry[guv::row::name];                                   \
+    static const Function target = leads_here ? &guv_wrap_##name : guv::next_symbol<Function>(#name); \
+    return target;                                                                                    \
+  });                                                                                                 \
   extern "C" result guv_wrap_##name parameters
 
-/// Another name of the wrapper `name`, which stands in the same file. The table has a GUV_ALIAS row for it.
-#define GUV_ALSO(alias, name)                                                                    \
-  static_assert(guv::row::alias >= 0 && guv::row::name >= 0);                                    \
-  __asm__(".globl " #alias "\n\t.type " #alias ", @function\n\t.set " #alias ", guv_wrap_" #name \
-          "\n.globl guv_wrap_" #alias "\n\t.hidden guv_wrap_" #alias "\n\t.set guv_wrap_" #alias ", guv_wrap_" #name)
+/// `target()` is what natively has the effect of libc's function.
+#define GUV_ORIGINAL(name, target)                                                      \
+  extern "C" __attribute__((visibility("hidden"))) const guv::Code guv_original_##name; \
+  const guv::Code guv_original_##name = reinterpret_cast<guv::Code>(&guv::Natively<target>::call)
 
-/// As GUV_ALSO for a name that is patched, not exported.
-#define GUV_ALSO_INNER(alias, name)                           \
+/// Another name of the wrapper `name`, which stands in the same file, for a name that is patched and not exported.
+#define GUV_ALSO(alias, name)                                 \
   static_assert(guv::row::alias >= 0 && guv::row::name >= 0); \
   __asm__(".globl guv_wrap_" #alias "\n\t.hidden guv_wrap_" #alias "\n\t.set guv_wrap_" #alias ", guv_wrap_" #name)

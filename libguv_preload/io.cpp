@@ -226,8 +226,7 @@ long read_at(int fd, void* buffer, size_t size, off_t offset) {
 using namespace guv;
 
 GUV_INTERPOSE(ssize_t, read, (int fd, void* buffer, size_t size)) { return sys::result(read_one(fd, buffer, size)); }
-GUV_ALSO(__read, read);
-GUV_ALSO_INNER(__read_nocancel, read);
+GUV_ALSO(__read_nocancel, read);
 
 GUV_INTERPOSE_UNDECLARED(ssize_t, __read_chk, (int fd, void* buffer, size_t size, size_t room)) {
   if (size > room) __chk_fail();
@@ -241,23 +240,19 @@ GUV_INTERPOSE(ssize_t, readv, (int fd, const iovec* parts, int count)) {
 GUV_INTERPOSE(ssize_t, pread, (int fd, void* buffer, size_t size, off_t offset)) {
   return sys::result(read_at(fd, buffer, size, offset));
 }
-GUV_ALSO(pread64, pread);
-GUV_ALSO(__pread64, pread);
-GUV_ALSO_INNER(__libc_pread, pread);
-GUV_ALSO_INNER(__pread64_nocancel, pread);
+GUV_ALSO(__libc_pread, pread);
+GUV_ALSO(__pread64_nocancel, pread);
 
 GUV_INTERPOSE_UNDECLARED(ssize_t, __pread_chk, (int fd, void* buffer, size_t size, off_t offset, size_t room)) {
   if (size > room) __chk_fail();
   return sys::result(read_at(fd, buffer, size, offset));
 }
-GUV_ALSO(__pread64_chk, __pread_chk);
 
 GUV_INTERPOSE(ssize_t, preadv, (int fd, const iovec* parts, int count, off_t offset)) {
   const auto plain = [=] { return sys::call(SYS_preadv, fd, parts, count, offset, 0); };
   if (count <= 0 || count > IOV_MAX) return sys::result(plain());
   return sys::result(read_vector_at(fd, {parts, static_cast<size_t>(count)}, offset, plain));
 }
-GUV_ALSO(preadv64, preadv);
 
 GUV_INTERPOSE(ssize_t, preadv2, (int fd, const iovec* parts, int count, off_t offset, int flags)) {
   const auto plain = [=] { return sys::call(SYS_preadv2, fd, parts, count, offset, 0, flags); };
@@ -265,13 +260,11 @@ GUV_INTERPOSE(ssize_t, preadv2, (int fd, const iovec* parts, int count, off_t of
   if (offset == here) return sys::result(read_vector(fd, parts, count));
   return sys::result(read_vector_at(fd, {parts, static_cast<size_t>(count)}, offset, plain));
 }
-GUV_ALSO(preadv64v2, preadv2);
 
 GUV_INTERPOSE(ssize_t, write, (int fd, const void* buffer, size_t size)) {
   return sys::result(write_one(fd, buffer, size));
 }
-GUV_ALSO(__write, write);
-GUV_ALSO_INNER(__write_nocancel, write);
+GUV_ALSO(__write_nocancel, write);
 
 GUV_INTERPOSE(ssize_t, writev, (int fd, const iovec* parts, int count)) {
   return sys::result(write_vector(fd, parts, count));
@@ -280,17 +273,13 @@ GUV_INTERPOSE(ssize_t, writev, (int fd, const iovec* parts, int count)) {
 GUV_INTERPOSE(ssize_t, pwrite, (int fd, const void* buffer, size_t size, off_t offset)) {
   return sys::result(write_one_at(fd, buffer, size, offset));
 }
-GUV_ALSO(pwrite64, pwrite);
-GUV_ALSO(__pwrite64, pwrite);
-GUV_ALSO_INNER(__libc_pwrite, pwrite);
+GUV_ALSO(__libc_pwrite, pwrite);
 
 GUV_INTERPOSE(ssize_t, pwritev, (int fd, const iovec* parts, int count, off_t offset)) {
   return sys::result(at_once([=] { return sys::call(SYS_pwritev, fd, parts, count, offset, 0); }));
 }
-GUV_ALSO(pwritev64, pwritev);
 
 GUV_INTERPOSE(ssize_t, pwritev2, (int fd, const iovec* parts, int count, off_t offset, int flags)) {
   if (offset == here && flags == 0) return sys::result(write_vector(fd, parts, count));
   return sys::result(at_once([=] { return sys::call(SYS_pwritev2, fd, parts, count, offset, 0, flags); }));
 }
-GUV_ALSO(pwritev64v2, pwritev2);

@@ -16,7 +16,7 @@ constexpr timespec long_past{0, 0};
 class QueueWait : public FdWait {
  public:
   QueueWait(mqd_t queue, Direction direction, const timespec* until)
-      : FdWait(queue, direction, 0, Timeout::none, Family::io),
+      : FdWait(queue, direction, 0, Timeout::none),
         until_(until ? Deadline::on(CLOCK_REALTIME, *until) : Deadline::never()) {}
   bool would_block(long result) const { return result == -ETIMEDOUT; }
   Deadline deadline() const { return until_; }

@@ -6,13 +6,13 @@
 
 using namespace guv;
 
-GUV_DEFINE(void, __lll_lock_wait_private, (int* word)) {
+GUV_INTERPOSE_UNDECLARED(void, __lll_lock_wait_private, (int* word)) {
   const std::atomic_ref<int> lock(*word);
   blocking(AddressWait(word, EBUSY),
            [lock](Mode) -> long { return lock.exchange(2, std::memory_order_acquire) == 0 ? 0 : EBUSY; });
 }
 
-GUV_DEFINE(void, __lll_lock_wake_private, (int* word)) {
+GUV_INTERPOSE_UNDECLARED(void, __lll_lock_wake_private, (int* word)) {
   // A kernel thread may sleep in the kernel since before the entries were patched.
   if (!runtime().lot().unpark_one(word)) sys::call(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "arch/call_main.hpp"
+#include "arrival.hpp"
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "entry_patch.hpp"
@@ -16,12 +17,11 @@
 #include "hub/thread_body.hpp"
 #include "interpose.hpp"
 #include "libc_mutex.hpp"
+#include "patcher.hpp"
 
 namespace guv {
 
 namespace {
-
-int patched_entries = 0;
 
 void write_report(const char* line, int length) {
   const char* path = config().report;
@@ -51,13 +51,13 @@ struct ProgramName {
 
 void on_start() {
   find_libc_data();
-  if (config().patch_libc) patched_entries = patch_libc_entries();
+  if (config().patch_libc) patch_libc_entries();
   say_verbosely("threads of process %ld are green from now on; %d functions of libc lead here", sys::call(SYS_getpid),
-                patched_entries);
+                patched_entries());
   char line[512];
   const int length =
       snprintf(line, sizeof line, "{\"event\":\"start\",\"pid\":%ld,\"program\":\"%s\",\"patched_entries\":%d}\n",
-               sys::call(SYS_getpid), ProgramName().text, patched_entries);
+               sys::call(SYS_getpid), ProgramName().text, patched_entries());
   write_report(line, length);
 }
 
@@ -78,34 +78,10 @@ void in_forked_child() {
   if (runtime_started()) runtime().after_fork();
 }
 
-// LD_PRELOAD is read by the loader alone: without it in the environment the programs we start run natively.
-void leave_children_alone() {
-  const char* list = getenv("LD_PRELOAD");
-  if (!list) return;
-  char kept[4096] = "";
-  size_t length = 0;
-  while (*list) {
-    const size_t item = strcspn(list, ": ");
-    const bool ours = item >= 9 && memcmp(list + item - 9, "libguv.so", 9) == 0;
-    if (item && !ours && length + item + 2 < sizeof kept) {
-      if (length) kept[length++] = ':';
-      memcpy(kept + length, list, item);
-      length += item;
-      kept[length] = '\0';
-    }
-    list += item;
-    list += strspn(list, ": ");
-  }
-  if (*kept) {
-    setenv("LD_PRELOAD", kept, 1);
-  } else {
-    unsetenv("LD_PRELOAD");
-  }
-}
-
 __attribute__((constructor)) void begin() {
   resolve_real();
-  read_config();
+  read_config(preloaded() ? all_families : 0);
+  keep_open(config().families);
   if (!config().keep_in_children) leave_children_alone();
   say_verbosely("in process %ld, %s", sys::call(SYS_getpid), program_invocation_short_name);
   on_runtime_start = &on_start;
@@ -165,7 +141,7 @@ void report_exit() {
       sys::call(SYS_getpid), ProgramName().text, static_cast<unsigned long long>(counts.threads),
       static_cast<unsigned long long>(counts.parks), static_cast<unsigned long long>(counts.switches),
       static_cast<unsigned long long>(counts.polls), 1 + runtime().offload().helpers(), runtime().offload().made(),
-      patched_entries);
+      patched_entries());
   write_report(line, length);
 }
 
@@ -184,4 +160,3 @@ GUV_INTERPOSE(void, _exit, (int status)) {
   guv::report_exit();
   for (;;) guv::sys::call(SYS_exit_group, status);
 }
-GUV_ALSO(_Exit, _exit);

@@ -118,7 +118,6 @@ long select_until(int count, fd_set* read, fd_set* write, fd_set* except, const 
 using namespace guv;
 
 GUV_INTERPOSE(int, poll, (pollfd * fds, nfds_t count, int milliseconds)) { return poll_for(fds, count, milliseconds); }
-GUV_ALSO(__poll, poll);
 
 GUV_INTERPOSE(int, ppoll, (pollfd * fds, nfds_t count, const timespec* timeout, const sigset_t* mask)) {
   return static_cast<int>(sys::result(poll_until(fds, count, timeout, mask)));
@@ -151,7 +150,6 @@ GUV_INTERPOSE(int, select, (int count, fd_set* read, fd_set* write, fd_set* exce
   *timeout = {left.tv_sec, left.tv_nsec / 1000};
   return static_cast<int>(sys::result(result));
 }
-GUV_ALSO(__select, select);
 
 GUV_INTERPOSE(int, pselect, (int count, fd_set* read, fd_set* write, fd_set* except, const timespec* timeout,
                              const sigset_t* mask)) {

@@ -211,14 +211,9 @@ GUV_INTERPOSE(pid_t, _Fork, ()) {
 #if defined(__x86_64__)
 __asm__(R"(
         .text
-        .globl  guv_wrap_vfork, vfork, __vfork, guv_wrap___vfork
-        .hidden guv_wrap_vfork, guv_wrap___vfork
+        .globl  guv_wrap_vfork
+        .hidden guv_wrap_vfork
         .type   guv_wrap_vfork, @function
-        .type   vfork, @function
-        .type   __vfork, @function
-        .set    vfork, guv_wrap_vfork
-        .set    __vfork, guv_wrap_vfork
-        .set    guv_wrap___vfork, guv_wrap_vfork
 guv_wrap_vfork:
         .cfi_startproc
         sub     $8, %rsp
@@ -243,6 +238,9 @@ guv_wrap_vfork:
         .cfi_endproc
         .size   guv_wrap_vfork, . - guv_wrap_vfork
 )");
+// A function that calls it cannot return twice.
+extern "C" __attribute__((visibility("hidden"))) const Code guv_original_vfork;
+const Code guv_original_vfork = nullptr;
 
 extern "C" __attribute__((used, visibility("hidden"))) GreenThread* guv_vfork_begins() {
   GreenThread* me = self();
@@ -256,7 +254,6 @@ extern "C" __attribute__((used, visibility("hidden"))) pid_t guv_vfork_ends(long
 }
 #else
 GUV_INTERPOSE(pid_t, vfork, ()) { return fork(); }
-GUV_ALSO(__vfork, vfork);
 #endif
 
 // ---- programs ---------------------------------------------------------------------------------------------------------
@@ -282,7 +279,6 @@ GUV_INTERPOSE(FILE*, popen, (const char* command, const char* mode)) {
   const signals::NativeScope native;
   return next(command, mode);
 }
-GUV_ALSO(_IO_popen, popen);
 
 GUV_INTERPOSE(int, system, (const char* command)) {
   static const auto next = GUV_NEXT(system);
@@ -342,10 +338,8 @@ GUV_INTERPOSE(pid_t, wait4, (pid_t pid, int* status, int options, rusage* usage)
 GUV_INTERPOSE(pid_t, waitpid, (pid_t pid, int* status, int options)) {
   return guv_wrap_wait4(pid, status, options, nullptr);
 }
-GUV_ALSO(__waitpid, waitpid);
 
 GUV_INTERPOSE(pid_t, wait, (int* status)) { return guv_wrap_wait4(-1, status, 0, nullptr); }
-GUV_ALSO(__wait, wait);
 
 GUV_INTERPOSE(pid_t, wait3, (int* status, int options, rusage* usage)) {
   return guv_wrap_wait4(-1, status, options, usage);
@@ -396,12 +390,9 @@ GUV_BY_TID(int, sched_setaffinity, (pid_t id, size_t size, const cpu_set_t* set)
 GUV_BY_TID(int, sched_getaffinity, (pid_t id, size_t size, cpu_set_t* set), kernel_id(id), size, set)
 GUV_BY_TID(int, sched_setscheduler, (pid_t id, int policy, const sched_param* parameters), kernel_id(id), policy,
            parameters)
-GUV_ALSO(__sched_setscheduler, sched_setscheduler);
 GUV_BY_TID(int, sched_getscheduler, (pid_t id), kernel_id(id))
-GUV_ALSO(__sched_getscheduler, sched_getscheduler);
 GUV_BY_TID(int, sched_setparam, (pid_t id, const sched_param* parameters), kernel_id(id), parameters)
 GUV_BY_TID(int, sched_getparam, (pid_t id, sched_param* parameters), kernel_id(id), parameters)
-GUV_ALSO(__sched_getparam, sched_getparam);
 GUV_BY_TID(int, sched_rr_get_interval, (pid_t id, timespec* interval), kernel_id(id), interval)
 GUV_BY_TID(int, getpriority, (__priority_which_t which, id_t id), which,
            which == PRIO_PROCESS ? static_cast<id_t>(kernel_id(static_cast<pid_t>(id))) : id)
@@ -409,7 +400,6 @@ GUV_BY_TID(int, setpriority, (__priority_which_t which, id_t id, int priority), 
            which == PRIO_PROCESS ? static_cast<id_t>(kernel_id(static_cast<pid_t>(id))) : id, priority)
 GUV_BY_TID(int, prlimit, (pid_t id, __rlimit_resource resource, const rlimit* fresh, rlimit* old), kernel_id(id),
            resource, fresh, old)
-GUV_ALSO(prlimit64, prlimit);
 
 GUV_INTERPOSE(int, prctl, (int option, ...)) {
   long a[4];

@@ -33,7 +33,7 @@ GUV_INTERPOSE(int, pthread_barrier_init,
               (pthread_barrier_t * barrier, const pthread_barrierattr_t* attributes, unsigned count)) {
   int shared = PTHREAD_PROCESS_PRIVATE;
   if (attributes) pthread_barrierattr_getpshared(attributes, &shared);
-  if (shared == PTHREAD_PROCESS_SHARED || !config().has(Family::sync)) {
+  if (shared == PTHREAD_PROCESS_SHARED) {
     if (sizeof(Barrier) <= sizeof *barrier) reinterpret_cast<Barrier*>(barrier)->magic = 0;
     return real().pthread_barrier_init(barrier, attributes, count);
   }

@@ -113,12 +113,12 @@ GUV_INTERPOSE(int, pthread_cond_clockwait,
 
 GUV_INTERPOSE(int, pthread_cond_signal, (pthread_cond_t * cond)) {
   if (!runtime_started() || shared(cond)) return real().pthread_cond_signal(cond);
-  runtime().lot().unpark(cond, 1);
-  return 0;
+  // Somebody may wait in libc, since before the gates were opened.
+  return runtime().lot().unpark(cond, 1) ? 0 : real().pthread_cond_signal(cond);
 }
 
 GUV_INTERPOSE(int, pthread_cond_broadcast, (pthread_cond_t * cond)) {
   if (!runtime_started() || shared(cond)) return real().pthread_cond_broadcast(cond);
   runtime().lot().unpark_all(cond);
-  return 0;
+  return real().pthread_cond_broadcast(cond);
 }

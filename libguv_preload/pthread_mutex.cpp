@@ -55,14 +55,12 @@ GUV_INTERPOSE(int, pthread_mutex_lock, (pthread_mutex_t * mutex)) {
   const int result = real_functions.pthread_mutex_trylock(mutex);  // resolved: the runtime has started
   return result == 0 ? 0 : lock_slowly(mutex, result);
 }
-GUV_ALSO(__pthread_mutex_lock, pthread_mutex_lock);
 
 GUV_INTERPOSE(int, pthread_mutex_trylock, (pthread_mutex_t * mutex)) {
   const int result = real().pthread_mutex_trylock(mutex);
   if (result == EBUSY) count_call();
   return result;
 }
-GUV_ALSO(__pthread_mutex_trylock, pthread_mutex_trylock);
 
 GUV_INTERPOSE(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().pthread_mutex_clocklock(mutex, clock, until);
@@ -85,4 +83,3 @@ GUV_INTERPOSE(int, pthread_mutex_unlock, (pthread_mutex_t * mutex)) {
   runtime().lot().unpark(mutex, 1);
   return result;
 }
-GUV_ALSO(__pthread_mutex_unlock, pthread_mutex_unlock);

@@ -29,7 +29,7 @@ class Claim {
     if (!control_) return;
     word_of(control_).store(state, std::memory_order_seq_cst);
     if (runtime_started()) runtime().lot().unpark_all(control_);
-    // libc's own waiters, from before the entries were patched.
+    // Those who wait in the kernel: libc's own, from before the entries were patched, and ours, from before the start.
     sys::call(SYS_futex, control_, FUTEX_WAKE_PRIVATE, INT32_MAX);
     control_ = nullptr;
   }
@@ -48,11 +48,16 @@ GUV_INTERPOSE(int, pthread_once, (pthread_once_t * control, void (*initialise)()
   if (word_of(control).load(std::memory_order_acquire) == done) [[likely]] return 0;
   const int claimed = running | fork_generation.load(std::memory_order_relaxed);
   // Claims it, or waits for who has: 0 done by another, 1 ours to do.
-  const auto attempt = [=](Mode) -> long {
+  const auto attempt = [=](Mode mode) -> long {
     int state = word_of(control).load(std::memory_order_acquire);
     for (;;) {
       if (state == done) return 0;
-      if (state == claimed) return EBUSY;  // a parent's unfinished claim has another generation
+      if (state == claimed) {  // a parent's unfinished claim has another generation
+        if (mode == Mode::attempt) return EBUSY;
+        sys::call(SYS_futex, control, FUTEX_WAIT_PRIVATE, claimed, nullptr);
+        state = word_of(control).load(std::memory_order_acquire);
+        continue;
+      }
       if (word_of(control).compare_exchange_weak(state, claimed, std::memory_order_acq_rel)) return 1;
     }
   };
@@ -62,7 +67,6 @@ GUV_INTERPOSE(int, pthread_once, (pthread_once_t * control, void (*initialise)()
   claim.complete();
   return 0;
 }
-GUV_ALSO(__pthread_once, pthread_once);
 
 GUV_INTERPOSE(void, call_once, (once_flag * flag, void (*initialise)())) {
   guv_wrap_pthread_once(reinterpret_cast<pthread_once_t*>(flag), initialise);

@@ -39,14 +39,12 @@ GUV_INTERPOSE(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock)) {
   if (shared(lock)) return offload([=] { return real().pthread_rwlock_rdlock(lock); });
   return read_lock(lock, Deadline::never());
 }
-GUV_ALSO(__pthread_rwlock_rdlock, pthread_rwlock_rdlock);
 
 GUV_INTERPOSE(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock)) {
   if (!runtime_started()) return real().pthread_rwlock_wrlock(lock);
   if (shared(lock)) return offload([=] { return real().pthread_rwlock_wrlock(lock); });
   return write_lock(lock, Deadline::never());
 }
-GUV_ALSO(__pthread_rwlock_wrlock, pthread_rwlock_wrlock);
 
 // glibc checks the time before the lock.
 GUV_INTERPOSE(int, pthread_rwlock_clockrdlock, (pthread_rwlock_t * lock, clockid_t clock, const timespec* until)) {
@@ -76,14 +74,12 @@ GUV_INTERPOSE(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock)) {
   if (result == EBUSY) count_call();
   return result;
 }
-GUV_ALSO(__pthread_rwlock_tryrdlock, pthread_rwlock_tryrdlock);
 
 GUV_INTERPOSE(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock)) {
   const int result = real().pthread_rwlock_trywrlock(lock);
   if (result == EBUSY) count_call();
   return result;
 }
-GUV_ALSO(__pthread_rwlock_trywrlock, pthread_rwlock_trywrlock);
 
 GUV_INTERPOSE(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock)) {
   const int result = real().pthread_rwlock_unlock(lock);
@@ -91,4 +87,3 @@ GUV_INTERPOSE(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock)) {
   if (runtime_started()) runtime().lot().unpark_all(lock);
   return result;
 }
-GUV_ALSO(__pthread_rwlock_unlock, pthread_rwlock_unlock);

@@ -106,7 +106,7 @@ int real_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*sta
 int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument,
            const void* caller) {
   const int saved_errno = errno;
-  if (!config().has(Family::thread) || wants_native(caller) || (!self() && runtime_started()) || !start_runtime() ||
+  if (wants_native(caller) || (!self() && runtime_started()) || !start_runtime() ||
       !self()) {
     return real_create(thread, attributes, start, argument);
   }
@@ -269,8 +269,6 @@ GUV_INTERPOSE(int, sched_yield, ()) {
   test_asynchronous_cancel(*me);
   return 0;
 }
-GUV_ALSO(__sched_yield, sched_yield);
-GUV_ALSO(pthread_yield, sched_yield);
 
 GUV_INTERPOSE(void, thrd_yield, ()) { guv_wrap_sched_yield(); }
 
@@ -356,7 +354,6 @@ GUV_INTERPOSE(int, pthread_key_create, (pthread_key_t * key, void (*destructor)(
   if (!error) keys::created(*key, destructor);
   return error;
 }
-GUV_ALSO(__pthread_key_create, pthread_key_create);
 
 GUV_INTERPOSE(int, pthread_key_delete, (pthread_key_t key)) {
   const int error = real().pthread_key_delete(key);

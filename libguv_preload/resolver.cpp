@@ -1,24 +1,18 @@
 // Names. libc's own resolver runs on the green thread, and its socket calls come back through libc's patched entries.
 #include <netdb.h>
 
-#include "base/config.hpp"
 #include "entry_patch.hpp"
-#include "hub/signals.hpp"
 #include "interpose.hpp"
 
 namespace guv {
 
 namespace {
 
-/// `call` as configured: parked within, blocking as natively, or, where libc cannot be patched, on a helper.
+/// Parks within `call` where its socket calls lead to guv, else makes it on a helper.
 template <class Call>
 auto resolve(Call call) {
-  if (!self()) return call();
-  if (!config().green_dns || !config().has(Family::dns)) {
-    const signals::NativeScope native;
-    return call();
-  }
-  return libc_is_patched() ? call() : offload(call);
+  constexpr uint32_t its_calls = bit(Family::socket) | bit(Family::select) | bit(Family::io);
+  return entries_are_patched(its_calls) ? call() : offload(call);
 }
 
 }  // namespace

@@ -136,19 +136,15 @@ using namespace guv;
 GUV_INTERPOSE(int, sigaction, (int signal, const struct sigaction* fresh, struct sigaction* old)) {
   return change_action(signal, fresh, old);
 }
-GUV_ALSO(__sigaction, sigaction);
 
 GUV_INTERPOSE(sighandler_t, signal, (int signal, sighandler_t handler)) {
   const bool restart = signals::valid(signal) && !(interrupting & signals::bit(signal));
   return set_handler(signal, handler, restart ? SA_RESTART : 0, true);
 }
-GUV_ALSO(bsd_signal, signal);
-GUV_ALSO(ssignal, signal);
 
 GUV_INTERPOSE(sighandler_t, sysv_signal, (int signal, sighandler_t handler)) {
   return set_handler(signal, handler, static_cast<int>(SA_RESETHAND) | SA_NODEFER, false);
 }
-GUV_ALSO(__sysv_signal, sysv_signal);
 
 GUV_INTERPOSE(int, siginterrupt, (int signal, int interrupt)) {
   struct sigaction action;
@@ -241,7 +237,6 @@ GUV_INTERPOSE(int, sigwait, (const sigset_t* set, int* signal)) {
 }
 
 GUV_INTERPOSE(int, sigsuspend, (const sigset_t* mask)) { return suspend(mask); }
-GUV_ALSO(__sigsuspend, sigsuspend);
 
 GUV_INTERPOSE(int, pause, ()) {
   return static_cast<int>(sys::result(blocking(SignalWait(0), [](Mode mode) -> long {
@@ -294,4 +289,3 @@ GUV_INTERPOSE(int, raise, (int signal)) {
   GreenThread* me = self();
   return me ? or_errno(send_to(*me, signal)) : real().raise(signal);
 }
-GUV_ALSO(gsignal, raise);

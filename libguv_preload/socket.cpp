@@ -81,7 +81,7 @@ long receive_messages(int fd, mmsghdr* messages, unsigned count, int flags, time
 // Its own buffer is free, the queue of the receiver is full: nothing tells an unconnected sender when it no longer is.
 FdWait sendable_to(int fd, const void* address, int flags) {
   const bool by_helper = address && static_cast<const sockaddr*>(address)->sa_family == AF_UNIX;
-  return {fd, writing, flags, FdWait::Timeout::send, Family::socket, by_helper};
+  return {fd, writing, flags, FdWait::Timeout::send, by_helper};
 }
 
 long send_to(int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length) {
@@ -144,7 +144,7 @@ int accept_one(int listener, sockaddr* address, socklen_t* length, int flags) {
 /// connect(2) is waited for until the socket is writable; a connect that follows says how it went.
 class ConnectWait : public FdWait {
  public:
-  explicit ConnectWait(int fd) : FdWait(fd, writing, 0, Timeout::send, Family::socket) {}
+  explicit ConnectWait(int fd) : FdWait(fd, writing, 0, Timeout::send) {}
 
   bool would_block(long result) {
     if (result != -EINPROGRESS && result != -EALREADY && result != -EAGAIN) return false;
@@ -181,7 +181,6 @@ using namespace guv;
 GUV_INTERPOSE(int, socket, (int domain, int type, int protocol)) {
   return newborn(sys::call(SYS_socket, domain, type, protocol), kind_by_type(type));
 }
-GUV_ALSO(__socket, socket);
 
 GUV_INTERPOSE(int, socketpair, (int domain, int type, int protocol, int ends[2])) {
   const long result = sys::call(SYS_socketpair, domain, type, protocol, ends);
@@ -203,12 +202,10 @@ GUV_INTERPOSE(int, accept4, (int listener, sockaddr* address, socklen_t* length,
 GUV_INTERPOSE(int, connect, (int fd, const sockaddr* address, socklen_t length)) {
   return static_cast<int>(sys::result(connect_to(fd, address, length)));
 }
-GUV_ALSO(__connect, connect);
 
 GUV_INTERPOSE(ssize_t, recv, (int fd, void* buffer, size_t size, int flags)) {
   return sys::result(receive(fd, buffer, size, flags, nullptr, nullptr));
 }
-GUV_ALSO(__recv, recv);
 
 GUV_INTERPOSE_UNDECLARED(ssize_t, __recv_chk, (int fd, void* buffer, size_t size, size_t room, int flags)) {
   if (size > room) __chk_fail();
@@ -243,7 +240,6 @@ GUV_INTERPOSE(int, recvmmsg, (int fd, mmsghdr* messages, unsigned count, int fla
 GUV_INTERPOSE(ssize_t, send, (int fd, const void* buffer, size_t size, int flags)) {
   return sys::result(send_to(fd, buffer, size, flags, nullptr, 0));
 }
-GUV_ALSO(__send, send);
 
 GUV_INTERPOSE(ssize_t, sendto,
               (int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length)) {
@@ -257,4 +253,3 @@ GUV_INTERPOSE(ssize_t, sendmsg, (int fd, const msghdr* message, int flags)) {
 GUV_INTERPOSE(int, sendmmsg, (int fd, mmsghdr* messages, unsigned count, int flags)) {
   return static_cast<int>(sys::result(send_messages(fd, messages, count, flags)));
 }
-GUV_ALSO(__sendmmsg, sendmmsg);

@@ -2,23 +2,46 @@
 
 #include <span>
 
+#include "base/gates.hpp"
+
 namespace guv {
 
-/// One libc name that guv knows. The table is made from symbols.def.
+/// The handled names, as gates.S counts them.
+namespace row {
+enum : int {
+#define GUV_SYMBOL(name, ...) name,
+#define GUV_ENTRY(name, ...) name,
+#define GUV_INNER(name, ...) name,
+#define GUV_ALIAS(alias, ...) alias,
+#include "symbols.def"
+  count
+};
+constexpr bool is_entry[] = {
+#define GUV_SYMBOL(name, ...) false,
+#define GUV_ENTRY(name, ...) true,
+#define GUV_INNER(name, ...) false,
+#define GUV_ALIAS(alias, ...) false,
+#include "symbols.def"
+};
+}  // namespace row
+
+using Code = void (*)();  // a function of any type
+
+/// One libc name that guv handles. The table is made from symbols.def.
 struct Symbol {
   enum class Kind : unsigned char {
     symbol,  // exported by guv
     entry,   // exported, and libc's own entry is patched to lead here
     inner,   // patched only: libc calls it inside and programs do not
     alias,   // another name of one of these
-    safe,    // does not block by itself, or blocks through names that are handled
-    gap,     // can block the hub; known and not handled
   };
   const char* name;
   Kind kind;
-  const char* family;
-  const char* note;  // how it is tried, what an alias stands for, why it is safe or a gap
-  void* wrapper;     // null for safe and gap rows
+  Family family;  // whose gate it has
+  void* wrapper;
+  const Code* original;  // what has the effect of libc's function (GUV_ORIGINAL), if anything
+  void** natively;       // where the gate leads when it is closed
+                         // (both null for inner ones)
 };
 
 std::span<const Symbol> symbols();

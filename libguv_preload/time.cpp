@@ -33,7 +33,7 @@ using namespace guv;
 GUV_INTERPOSE(int, clock_nanosleep, (clockid_t clock, int flags, const timespec* request, timespec* remaining)) {
   GreenThread* me = self();
   if (clock == CLOCK_THREAD_CPUTIME_ID) return EINVAL;  // POSIX; glibc does not ask the kernel either
-  if (!me || !config().has(Family::time)) {
+  if (!me) {
     return static_cast<int>(
         -native_call([=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); }));
   }
@@ -60,7 +60,6 @@ GUV_INTERPOSE(int, clock_nanosleep, (clockid_t clock, int flags, const timespec*
 GUV_INTERPOSE(int, nanosleep, (const timespec* request, timespec* remaining)) {
   return static_cast<int>(sys::result(-guv_wrap_clock_nanosleep(CLOCK_MONOTONIC, 0, request, remaining)));
 }
-GUV_ALSO(__nanosleep, nanosleep);
 
 GUV_INTERPOSE(int, usleep, (useconds_t microseconds)) {
   const timespec request{static_cast<time_t>(microseconds / 1'000'000),

@@ -78,7 +78,6 @@ using namespace guv;
 GUV_INTERPOSE(ssize_t, sendfile, (int to, int from, off_t* offset, size_t size)) {
   return sys::result(transfer_file(to, from, offset, size));
 }
-GUV_ALSO(sendfile64, sendfile);
 
 GUV_INTERPOSE(ssize_t, splice,
               (int from, off64_t* from_offset, int to, off64_t* to_offset, size_t size, unsigned flags)) {

@@ -91,7 +91,8 @@ def document(rows):
     lines += [f"{len(handled)} names are handled, {len(safe)} need nothing, {len(gaps)} are known gaps: they can hold up "
               "all green threads while they last.", "",
               "*entry* names are also patched inside libc, so that libc's own calls arrive too; *inner* ones are only that.",
-              ""]
+              "", "Names of the family *always* lead to guv whatever families are switched on: they tell of threads, descriptors "
+              "and signals what it has to know.", ""]
     families = list(dict.fromkeys(row.family for row in rows))
     for family in families:
         mine = [row for row in rows if row.family == family]

@@ -229,4 +229,6 @@ GUV_API struct uv_loop_s* guv_uv_loop(void);
 }
 #endif
 
+#include <guv/patcher.h>
+
 #endif

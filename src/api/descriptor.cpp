@@ -17,7 +17,7 @@ namespace {
 class DescriptorWait : public FdWait {
  public:
   DescriptorWait(int fd, Direction direction, Timeout timeout, int64_t until)
-      : FdWait(fd, direction, 0, timeout, Family::socket), until_(api::deadline(until)) {}
+      : FdWait(fd, direction, 0, timeout), until_(api::deadline(until)) {}
 
   bool would_block(long result) {
     if (result != -EAGAIN) return false;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
+
 #include "base/log.hpp"
 
 namespace guv {
@@ -13,37 +15,22 @@ namespace {
 
 Config the_config;
 
-constexpr const char* family_names[] = {"time", "io",      "socket", "select", "thread",
-                                        "dns",  "process", "file",   "signal", "sync"};
-static_assert(sizeof family_names / sizeof *family_names == static_cast<size_t>(Family::count));
+constexpr std::string_view family_names[] = {
+#define GUV_FAMILY(name) #name,
+#include "base/families.def"
+};
 
-uint32_t family_bit(const char* name, size_t length) {
-  for (uint32_t i = 0; i < static_cast<uint32_t>(Family::count); ++i) {
-    if (strlen(family_names[i]) == length && memcmp(family_names[i], name, length) == 0) return 1u << i;
+uint32_t choose_families(const char* list) {
+  const FamilyList families = parse_families(list);
+  if (!families.unknown.empty()) {
+    say("GUV_FAMILIES names no family of guv's: '%.*s' (see libguv(7))", static_cast<int>(families.unknown.size()),
+        families.unknown.data());
   }
-  return 0;
-}
-
-// A list such as "socket,time" chooses; "-dns" or "all,-dns" takes away from all.
-uint32_t parse_families(const char* list) {
-  const uint32_t all = (1u << static_cast<uint32_t>(Family::count)) - 1;
-  uint32_t chosen = *list == '-' || *list == '\0' ? all : 0;
-  while (*list) {
-    const size_t length = strcspn(list, ",");
-    const bool minus = *list == '-';
-    const char* name = list + minus;
-    const size_t name_length = length - minus;
-    const uint32_t bits = name_length == 3 && memcmp(name, "all", 3) == 0    ? all
-                          : name_length == 4 && memcmp(name, "none", 4) == 0 ? 0
-                                                                             : family_bit(name, name_length);
-    if (bits == 0 && !(name_length == 4 && memcmp(name, "none", 4) == 0)) {
-      say("GUV_FAMILIES names no family of guv's: '%.*s' (see libguv(7))", int(name_length), name);
-    }
-    chosen = minus ? chosen & ~bits : chosen | bits;
-    list += length;
-    if (*list == ',') ++list;
+  const uint32_t needed = with_dependencies(families.chosen);
+  if (needed != families.chosen && strstr(list, "-sync")) {
+    say("GUV_FAMILIES=%s: the family sync is on, for the others need it (see libguv(7))", list);
   }
-  return chosen;
+  return needed;
 }
 
 size_t parse_size(const char* text) {
@@ -64,15 +51,40 @@ bool says_no(const char* text) {
 
 }  // namespace
 
+uint32_t family_named(std::string_view name) {
+  if (name == "all") return all_families;
+  for (uint32_t i = 0; i < static_cast<uint32_t>(Family::count); ++i) {
+    if (family_names[i] == name) return bit(Family(i));
+  }
+  return 0;
+}
+
+FamilyList parse_families(std::string_view list) {
+  FamilyList result;
+  if (list.empty() || list.front() == '-') result.chosen = all_families;
+  while (!list.empty()) {
+    std::string_view word = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(word.size() + 1, list.size()));
+    const bool take_away = word.starts_with('-');
+    if (take_away) word.remove_prefix(1);
+    const uint32_t named = family_named(word);
+    if (!named && word != "none" && result.unknown.empty()) result.unknown = word;
+    result.chosen = take_away ? result.chosen & ~named : result.chosen | named;
+  }
+  return result;
+}
+
 const Config& config() { return the_config; }
 
-void read_config() {
+void read_config(uint32_t families) {
   Config& c = the_config;
-  if (const char* families = getenv("GUV_FAMILIES")) c.families = parse_families(families);
+  c.families = families;
+  if (const char* list = getenv("GUV_FAMILIES")) c.families = choose_families(list);
   if (const char* size = getenv("GUV_STACK_SIZE")) c.stack_size = parse_size(size);
   c.patch_libc = !says_no(getenv("GUV_PATCH_LIBC"));
   c.preempt = !says_no(getenv("GUV_PREEMPT"));
   c.green_dns = getenv("GUV_NO_GREENDNS") == nullptr;
+  if (!c.green_dns) c.families &= ~bit(Family::dns);
   c.verbose = getenv("GUV_VERBOSE") && !says_no(getenv("GUV_VERBOSE"));
   c.keep_in_children = !says_no(getenv("GUV_CHILDREN"));
   if (const char* list = getenv("GUV_NATIVE_THREADS")) snprintf(c.native_threads, sizeof c.native_threads, "%s", list);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <new>
 
+#include "base/gates.hpp"
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
@@ -74,7 +75,11 @@ void bump(Entry& entry, bool seen, Kind kind) {
 
 void born(int fd, Kind kind) {
   if (!ours()) return;
-  if (Entry* known = entry(fd, true)) bump(*known, true, kind);
+  Entry* known = entry(fd, true);
+  if (!known) return;
+  bump(*known, true, kind);
+  // Nobody would see it sent away.
+  if (!is_open(Family::socket)) known->forks.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void received(int fd) {

@@ -1,6 +1,5 @@
 #include "wait/child.hpp"
 
-#include "base/config.hpp"
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
 
@@ -32,7 +31,6 @@ bool ChildWait::watch_descriptor(GreenThread& me) {
 }
 
 Arm ChildWait::arm(GreenThread* me) {
-  if (!config().has(Family::process)) return Arm::offload;
   if (watch_descriptor(*me)) return Arm::look_again;
   if (!watch_ && !(watch_ = runtime().children().join(question_))) return Arm::offload;
   waiter_.address = watch_;

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "base/config.hpp"
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
 #include "wait/blocking.hpp"
@@ -19,8 +18,8 @@ class FdWait {
   enum class Timeout : uint8_t { none, receive, send };  // whose socket option limits the wait
 
   /// `by_helper`: what is waited for does not make the descriptor ready.
-  FdWait(int fd, Direction direction, int flags, Timeout timeout, Family family, bool by_helper = false)
-      : dont_wait_(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)), by_helper_(by_helper), timeout_(timeout), family_(family) {
+  FdWait(int fd, Direction direction, int flags, Timeout timeout, bool by_helper = false)
+      : dont_wait_(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)), by_helper_(by_helper), timeout_(timeout) {
     waiter_.fd = fd;
     waiter_.direction = direction;
   }
@@ -40,7 +39,7 @@ class FdWait {
   long give_up(int reason) const { return reason == ETIMEDOUT ? -EAGAIN : -reason; }
 
   Arm arm(GreenThread* me) {
-    if (by_helper_ || !config().has(family_)) return Arm::offload;
+    if (by_helper_) return Arm::offload;
     waiter_.thread = me;
     Critical critical;
     // EPERM: a kind of file that epoll does not take, and that therefore never waits for another party.
@@ -115,16 +114,15 @@ class FdWait {
   bool until_known_ = false;
   Deadline until_;
   Timeout timeout_;
-  Family family_;
 };
 
 inline FdWait receivable(int fd, int flags) {
   // tcp(7): urgent data is never waited for.
   if (flags & MSG_OOB) flags |= MSG_DONTWAIT;
-  return {fd, reading, flags, FdWait::Timeout::receive, Family::socket};
+  return {fd, reading, flags, FdWait::Timeout::receive};
 }
-inline FdWait sendable(int fd, int flags) { return {fd, writing, flags, FdWait::Timeout::send, Family::socket}; }
-inline FdWait readable(int fd) { return {fd, reading, 0, FdWait::Timeout::none, Family::io}; }
-inline FdWait writable(int fd) { return {fd, writing, 0, FdWait::Timeout::none, Family::io}; }
+inline FdWait sendable(int fd, int flags) { return {fd, writing, flags, FdWait::Timeout::send}; }
+inline FdWait readable(int fd) { return {fd, reading, 0, FdWait::Timeout::none}; }
+inline FdWait writable(int fd) { return {fd, writing, 0, FdWait::Timeout::none}; }
 
 }  // namespace guv

@@ -52,7 +52,7 @@ class PollWait::Of : public PollWait {
   Of(const timespec* timeout, size_t most, Fill fill) : PollWait(timeout), most_(most), fill_(fill) {}
 
   Arm arm(GreenThread* me) {
-    if (!config().has(Family::select) || !make_room()) return Arm::offload;
+    if (!make_room()) return Arm::offload;
     Critical critical;
     bool complete = true;
     count_ = 0;

@@ -12,6 +12,8 @@
 
 #include <guv/guv.hpp>
 
+[[maybe_unused]] static const int all_calls_are_green = guv_monkey_patch(nullptr);
+
 using namespace std::chrono_literals;
 
 namespace {

@@ -1,4 +1,4 @@
-// A program that links libguv: its threads are green without a preload, and guv.h tells it so.
+// A program that links libguv: its threads are green once it says so, and guv.h tells it.
 #include <guv/guv.h>
 
 #include <pthread.h>
@@ -27,8 +27,21 @@ static void* body(void* argument) {
   return NULL;
 }
 
+static void native_until_told(void) {
+  pthread_t thread;
+  uint64_t number = 77;
+  sem_init(&go, 0, 1);
+  CHECK(!guv_is_monkey_patched("thread") && !guv_is_monkey_patched("pthread_create"));
+  CHECK(pthread_create(&thread, NULL, body, &number) == 0);
+  CHECK(pthread_join(thread, NULL) == 0);
+  CHECK(number == 0 && guv_active() == 0);
+}
+
 int main(void) {
   CHECK(strcmp(guv_version(), EXPECTED_VERSION) == 0);
+  native_until_told();
+  CHECK(guv_monkey_patch(NULL) == 0);
+  CHECK(guv_is_monkey_patched("all") && guv_is_monkey_patched("pthread_create"));
   // Nothing starts before the first thread.
   CHECK(guv_active() == 0);
   CHECK(guv_thread_number() == 0);

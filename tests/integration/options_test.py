@@ -77,7 +77,8 @@ def main():
             result, lines = run(["--stack-size=64K"], program(stack_program))
             check(f"--stack-size=64K with {stack_program}", result.returncode == 0, result.stdout + result.stderr)
 
-    for variable, value, complaint in (("GUV_FAMILIES", "tiem", "tiem"), ("GUV_STACK_SIZE", "12Q", "12Q")):
+    for variable, value, complaint in (("GUV_FAMILIES", "tiem", "tiem"), ("GUV_FAMILIES", "-sync", "sync is on"),
+                                       ("GUV_STACK_SIZE", "12Q", "12Q")):
         result, _ = run([], threads, extra={variable: value})
         check(f"{variable}={value} is complained of", complaint in result.stderr, result.stderr)
         check(f"{variable}={value} does not stop the program", result.stdout == plain.stdout, result.stdout)
@@ -99,10 +100,6 @@ def main():
         shutil.copy(threads, odd)
         _, lines = run([], str(odd))  # lines that are not JSON raise
         check("the report survives any name of a program", [line["event"] for line in lines] == ["start", "exit"], lines)
-
-    _, lines = run(["--families=-process"], program("wait_calls"))
-    made = [line["helpers_made"] for line in lines if line["event"] == "exit"]
-    check("--families=-process waits for children on helpers", max(made, default=0) > 0, lines)
 
     result = subprocess.run([sys.executable, "-c", f"""
 import os, resource

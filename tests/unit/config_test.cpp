@@ -9,8 +9,8 @@
 namespace guv {
 namespace {
 
-constexpr uint32_t all_families = (1u << static_cast<uint32_t>(Family::count)) - 1;
-constexpr uint32_t bit(Family family) { return 1u << static_cast<uint32_t>(family); }
+/// What families need, whichever they are.
+constexpr uint32_t sync = bit(Family::sync);
 
 class Configuration : public testing::Test {
  protected:
@@ -30,7 +30,7 @@ class Configuration : public testing::Test {
   }
   static uint32_t families(const char* list) {
     EXPECT_EQ(read_with("GUV_FAMILIES", list), "") << list;
-    return config().families & all_families;
+    return config().families;
   }
   static size_t stack_size(const char* text) {
     EXPECT_EQ(read_with("GUV_STACK_SIZE", text), "") << text;
@@ -40,7 +40,7 @@ class Configuration : public testing::Test {
 
 TEST_F(Configuration, EverythingIsGreenByDefault) {
   read_config();
-  for (uint32_t i = 0; i < static_cast<uint32_t>(Family::count); ++i) EXPECT_TRUE(config().has(Family(i)));
+  EXPECT_EQ(config().families, all_families);
   EXPECT_TRUE(config().patch_libc);
   EXPECT_TRUE(config().green_dns);
   EXPECT_TRUE(config().keep_in_children);
@@ -49,9 +49,9 @@ TEST_F(Configuration, EverythingIsGreenByDefault) {
 }
 
 TEST_F(Configuration, FamiliesAreChosenByName) {
-  EXPECT_EQ(families("time"), bit(Family::time));
-  EXPECT_EQ(families("socket,dns,sync"), bit(Family::socket) | bit(Family::dns) | bit(Family::sync));
-  EXPECT_EQ(families("time,"), bit(Family::time));
+  EXPECT_EQ(families("time"), bit(Family::time) | sync);
+  EXPECT_EQ(families("socket,dns,sync"), bit(Family::socket) | bit(Family::dns) | sync);
+  EXPECT_EQ(families("time,"), bit(Family::time) | sync);
   EXPECT_EQ(families("all"), all_families);
   EXPECT_EQ(families("none"), 0u);
   EXPECT_EQ(families(""), all_families);
@@ -60,14 +60,35 @@ TEST_F(Configuration, FamiliesAreChosenByName) {
 TEST_F(Configuration, FamiliesAreTakenAwayWithAMinus) {
   EXPECT_EQ(families("-dns"), all_families & ~bit(Family::dns));
   EXPECT_EQ(families("all,-io,-file"), all_families & ~bit(Family::io) & ~bit(Family::file));
-  EXPECT_EQ(families("socket,time,-time"), bit(Family::socket));
+  EXPECT_EQ(families("socket,time,-time"), bit(Family::socket) | sync);
 }
 
 TEST_F(Configuration, AnUnknownFamilyIsNamed) {
   const std::string said = read_with("GUV_FAMILIES", "socket,sokcet,time");
   EXPECT_NE(said.find("'sokcet'"), std::string::npos) << said;
   EXPECT_EQ(said.find("guv: "), 0u) << said;
-  EXPECT_EQ(config().families & all_families, bit(Family::socket) | bit(Family::time));
+  EXPECT_EQ(config().families, bit(Family::socket) | bit(Family::time) | sync);
+}
+
+TEST_F(Configuration, WhatOtherFamiliesNeedCannotBeTakenAway) {
+  for (const char* list : {"-sync", "all,-dns,-sync"}) {
+    EXPECT_NE(read_with("GUV_FAMILIES", list).find("sync is on"), std::string::npos) << list;
+    EXPECT_TRUE(config().families & sync) << list;
+  }
+  EXPECT_EQ(families("none,-sync"), 0u);
+}
+
+TEST_F(Configuration, NameResolutionCanBeLeftBlocking) {
+  EXPECT_EQ(read_with("GUV_NO_GREENDNS", ""), "");
+  EXPECT_EQ(config().families, all_families & ~bit(Family::dns));
+}
+
+TEST_F(Configuration, WithoutAWordTheFamiliesAreTheCallers) {
+  read_config(0);
+  EXPECT_EQ(config().families, 0u);
+  setenv("GUV_FAMILIES", "io", 1);
+  read_config(0);
+  EXPECT_EQ(config().families, bit(Family::io) | sync);
 }
 
 TEST_F(Configuration, StackSizesHaveUnits) {

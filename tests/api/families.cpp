@@ -1,0 +1,184 @@
+// A call of each family holds up the hub when its gate is closed, and does not when it is open.
+//
+//   families NAME closed|open    what it must be: under guv-run with GUV_FAMILIES
+//   families NAME patch          the program links libguv, and opens the family itself
+#include <fcntl.h>
+#include <guv/guv.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#define CHECK(condition)                                                           \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      std::exit(1);                                                                \
+    }                                                                              \
+  } while (0)
+
+namespace {
+
+constexpr timespec a_while{0, 20'000'000};
+constexpr int status_of_child = 7;
+std::atomic<bool> other_ran;
+
+void* other(void* argument) {
+  other_ran = true;
+  return argument;
+}
+
+template <class Function>
+Function* original(const char* name, Function*) {
+  return reinterpret_cast<Function*>(guv_original(name));
+}
+#define ORIGINAL(name) original(#name, &::name)
+
+// A process of its own ends the call that waits, for nothing in this one may be needed to do so.
+class Child {
+ public:
+  Child() {
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_) == 0);
+    CHECK(pipe(begun_) == 0);
+    std::snprintf(lock_, sizeof lock_, "/tmp/guv-families-%d", getpid());
+    const pid_t parent = getpid();
+    pid_ = fork();
+    CHECK(pid_ >= 0);
+    if (pid_ == 0) run(parent);
+    char byte;
+    CHECK(ORIGINAL(read)(begun_[0], &byte, 1) == 1);
+  }
+  ~Child() {
+    if (pid_) waitpid(pid_, nullptr, 0);
+    for (const int fd : {ends_[0], ends_[1], begun_[0], begun_[1]}) close(fd);
+    unlink(lock_);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  int socket() const { return ends_[0]; }
+  const char* lock() const { return lock_; }
+  pid_t take_pid() { return std::exchange(pid_, 0); }
+
+ private:
+  [[noreturn]] void run(pid_t parent) {
+    const int lock = open(lock_, O_RDWR | O_CREAT, 0600);
+    flock(lock, LOCK_EX);
+    CHECK(write(begun_[1], "b", 1) == 1);
+    nanosleep(&a_while, nullptr);
+    flock(lock, LOCK_UN);
+    CHECK(write(ends_[1], "e", 1) == 1);
+    kill(parent, SIGUSR1);
+    _exit(status_of_child);
+  }
+
+  int ends_[2], begun_[2];
+  char lock_[64];
+  pid_t pid_;
+};
+
+// ---- one call of each family ------------------------------------------------------------------------------------------
+
+void call(decltype(&nanosleep) function, Child&) { CHECK(function(&a_while, nullptr) == 0); }
+
+void call(decltype(&read) function, Child& child) {
+  char byte;
+  CHECK(function(child.socket(), &byte, 1) == 1 && byte == 'e');
+}
+
+void call(decltype(&recv) function, Child& child) {
+  char byte;
+  CHECK(function(child.socket(), &byte, 1, 0) == 1 && byte == 'e');
+}
+
+void call(decltype(&poll) function, Child& child) {
+  pollfd asked{child.socket(), POLLIN, 0};
+  CHECK(function(&asked, 1, 60'000) == 1);
+}
+
+void call(decltype(&waitpid) function, Child& child) {
+  int status = 0;
+  const pid_t pid = child.take_pid();
+  CHECK(function(pid, &status, 0) == pid && WEXITSTATUS(status) == status_of_child);
+}
+
+void call(decltype(&flock) function, Child& child) {
+  const int lock = open(child.lock(), O_RDWR);
+  CHECK(function(lock, LOCK_EX) == 0);
+  close(lock);
+}
+
+void call(decltype(&sigwait) function, Child&) {
+  sigset_t set;
+  int signal = 0;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  CHECK(function(&set, &signal) == 0 && signal == SIGUSR1);
+}
+
+/// Whether another green thread gets to run while `function` waits.
+template <class Function>
+bool others_go_on(Function function) {
+  Child child;
+  pthread_t thread;
+  other_ran = false;
+  CHECK(pthread_create(&thread, nullptr, &other, nullptr) == 0);
+  call(function, child);
+  const bool ran = other_ran;
+  pthread_join(thread, nullptr);
+  return ran;
+}
+
+template <class Function>
+int test(const char* family, const char* name, Function direct, std::string_view how) {
+  if (how == "patch") {
+    CHECK(!guv_is_monkey_patched("thread") && !guv_is_monkey_patched("sync"));
+    CHECK(guv_monkey_patch("thread") == 0);
+    CHECK(guv_is_monkey_patched("thread") && guv_is_monkey_patched("sync"));
+    CHECK(!guv_is_monkey_patched(family) && !guv_is_monkey_patched(name));
+    CHECK(!others_go_on(direct));
+    CHECK(guv_monkey_patch("all,nonsense") == -EINVAL);
+    CHECK(!guv_is_monkey_patched(family));
+    CHECK(guv_monkey_patch(family) == 0);
+    CHECK(guv_monkey_patch(family) == 0);
+  }
+  const bool open = how != "closed";
+  CHECK(guv_is_monkey_patched(family) == open && guv_is_monkey_patched(name) == open);
+  CHECK(others_go_on(direct) == open);
+  CHECK(!others_go_on(original(name, direct)));
+  CHECK(others_go_on(direct) == open);
+  return 0;
+}
+
+}  // namespace
+
+#define TEST(family, function) \
+  if (name == #family) return test(#family, #function, &::function, arguments[2])
+
+int main(int count, char** arguments) {
+  CHECK(count == 3);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  const std::string_view name = arguments[1];
+  TEST(time, nanosleep);
+  TEST(io, read);
+  TEST(socket, recv);
+  TEST(select, poll);
+  TEST(process, waitpid);
+  TEST(file, flock);
+  TEST(signal, sigwait);
+  return 2;
+}
