@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/log.hpp"
@@ -99,7 +100,7 @@ StackSlot StackPool::take(size_t size, bool* reused) {
   const size_t slot_size = size_class->slot_size;
   char*& list = size_class->hot ? size_class->hot : size_class->cold;
   if (char* base = list) {
-    if (base == size_class->hot) --size_class->hot_count;
+    if (base == size_class->hot) size_class->least_hot = std::min(size_class->least_hot, --size_class->hot_count);
     list = next_free(base, slot_size);
     next_free(base, slot_size) = nullptr;
     *reused = true;
@@ -131,17 +132,39 @@ StackSlot StackPool::take(size_t size, bool* reused) {
   }
 }
 
-void StackPool::give_back(const StackSlot& slot) {
+bool StackPool::give_back(const StackSlot& slot) {
   SizeClass& size_class = classes_[slot.size_class];
-  const bool keep = size_class.hot_count < most_hot;
-  if (keep) {
-    ++size_class.hot_count;
-  } else if (slot.size > guard_size + kept_top) {
-    madvise(slot.base + guard_size, slot.size - guard_size - kept_top, MADV_DONTNEED);
+  next_free(slot.base, slot.size) = size_class.hot;
+  size_class.hot = slot.base;
+  return ++size_class.hot_count > enough_hot;
+}
+
+bool StackPool::trim() {
+  bool more = false;
+  for (int i = 0; i < class_count_; ++i) {
+    SizeClass& size_class = classes_[i];
+    const size_t unused = std::min(size_class.least_hot, size_class.hot_count);
+    const size_t surplus = unused > enough_hot ? std::min(unused - enough_hot, most_at_once) : 0;
+    if (surplus) cool(size_class, size_class.hot_count - surplus);
+    size_class.least_hot = size_class.hot_count;
+    more |= size_class.hot_count > enough_hot;
   }
-  char*& list = keep ? size_class.hot : size_class.cold;
-  next_free(slot.base, slot.size) = list;
-  list = slot.base;
+  return more;
+}
+
+// Those at the head of the list were used last: they stay.
+void StackPool::cool(SizeClass& size_class, size_t keep) {
+  char** end = &size_class.hot;
+  for (size_t i = 0; i < keep; ++i) end = &next_free(*end, size_class.slot_size);
+  while (char* base = *end) {
+    *end = next_free(base, size_class.slot_size);
+    if (size_class.slot_size > guard_size + kept_top) {
+      madvise(base + guard_size, size_class.slot_size - guard_size - kept_top, MADV_DONTNEED);
+    }
+    next_free(base, size_class.slot_size) = size_class.cold;
+    size_class.cold = base;
+  }
+  size_class.hot_count = keep;
 }
 
 StackSlot StackPool::find_guard(const void* address) const {
@@ -164,7 +187,7 @@ void StackPool::after_fork(const char* kept) {
   for (int i = 0; i < class_count_; ++i) {
     SizeClass& size_class = classes_[i];
     size_class.hot = size_class.cold = nullptr;
-    size_class.hot_count = 0;
+    size_class.hot_count = size_class.least_hot = 0;
     for (int k = 0; k < size_class.region_count; ++k) {
       Region& region = size_class.regions[k];
       region.dirty = region.dirty > region.used ? region.dirty : region.used;

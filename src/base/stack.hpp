@@ -25,7 +25,13 @@ class StackPool {
   /// A slot for at least `size` bytes of stack. An empty slot when address space or mappings have run out.
   /// `reused` tells whether the top of the slot still holds what was there when it was released.
   StackSlot take(size_t size, bool* reused);
-  void give_back(const StackSlot& slot);
+  /// True when so much is kept that trim() is called for.
+  bool give_back(const StackSlot& slot);
+
+  /// Returns to the system the memory of slots that have not been used since the last call, but for a few, and of at most
+  /// `most_at_once` slots. True when there is more to come. To be called every `patience` nanoseconds then.
+  bool trim();
+  static constexpr int64_t patience = 500'000'000;
 
   /// The slot whose guard holds `address`, or an empty one. Async-signal-safe.
   StackSlot find_guard(const void* address) const;
@@ -49,14 +55,16 @@ class StackPool {
     char* hot = nullptr;
     char* cold = nullptr;
     size_t hot_count = 0;
+    size_t least_hot = 0;  // since the last trim: so many were not needed
   };
   static constexpr int max_classes = 24;
-  static constexpr size_t most_hot = 64;
+  static constexpr size_t enough_hot = 64, most_at_once = 256;
   static constexpr size_t kept_top = 8192;  // of cold slots: the TCB and the first frames
 
   SizeClass* class_for(size_t slot_size);
   bool add_region(SizeClass& size_class);
   bool install_guard(char* base);
+  static void cool(SizeClass& size_class, size_t keep);
 
   SizeClass classes_[max_classes];
   int class_count_ = 0;

@@ -143,7 +143,7 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
     new (thread) GreenThread;
     handle = tcb::build(place, reinterpret_cast<uintptr_t>(low), stack_size);
     if (!handle) {
-      stacks_.give_back(slot);
+      give_back(slot);
       return nullptr;
     }
   }
@@ -479,8 +479,17 @@ void Hub::release(GreenThread* thread) {
   }
   enter_critical();
   thread->join = GreenThread::Join::gone;
-  stacks_.give_back(thread->slot);
+  give_back(thread->slot);
   leave_critical();
+}
+
+void Hub::give_back(const StackSlot& slot) {
+  if (!stacks_.give_back(slot) || trim_timer_.armed()) return;
+  trim_timer_.fire = [](Timer& timer) {
+    Hub& hub = runtime().hub();
+    if (hub.stacks_.trim()) hub.arm(timer, Deadline::in(StackPool::patience));
+  };
+  arm(trim_timer_, Deadline::in(StackPool::patience));
 }
 
 void Hub::leave(void (*go)(void*), void* argument) {
@@ -549,6 +558,7 @@ void Hub::run_uv() {
 void Hub::after_fork(GreenThread* survivor) {
   ready_.abandon();
   deadlines_.abandon();
+  trim_timer_.reset();
   inbox_.store(nullptr, std::memory_order_relaxed);
   posted_.store(nullptr, std::memory_order_relaxed);
   asleep_.store(false, std::memory_order_relaxed);

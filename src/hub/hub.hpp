@@ -158,6 +158,7 @@ class Hub {
   }
   void fire_deadlines();
   void finish(GreenThread* thread);
+  void give_back(const StackSlot& slot);
   void deliver_held_signal();
   bool make_wake_fd();
   bool nest_uv();
@@ -188,6 +189,7 @@ class Hub {
   HubCounts counts_;
   Deadlines deadlines_{now()};
   StackPool stacks_;
+  Timer trim_timer_;  // for stacks that are kept but not used
   Poller poller_;
   uv_loop_s* uv_loop_ = nullptr;
 };

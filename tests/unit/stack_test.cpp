@@ -150,20 +150,33 @@ TEST_F(Stacks, AreCommittedAsTheyAreTouched) {
   EXPECT_EQ(resident(slot), 1u);
 }
 
-TEST_F(Stacks, GiveMemoryBackWhenManyAreFree) {
+TEST_F(Stacks, GiveMemoryBackOnceItIsNotUsed) {
+  constexpr size_t count = 600, size = 128 * 1024;
   std::vector<StackSlot> slots;
-  for (int i = 0; i < 300; ++i) {
-    slots.push_back(take(128 * 1024));
-    memset(slots.back().base + StackPool::guard_size, 1, 128 * 1024);
+  const auto use = [&] {
+    for (size_t i = 0; i < count; ++i) {
+      slots.push_back(take(size));
+      memset(slots.back().base + StackPool::guard_size, 1, size);
+    }
+  };
+  const auto pages_kept = [&] {
+    size_t pages = 0;
+    for (const StackSlot& slot : slots) pages += resident(slot);
+    return pages;
+  };
+  use();
+  EXPECT_FALSE(pool_->trim());
+  for (size_t i = 0; i < count; ++i) EXPECT_EQ(pool_->give_back(slots[i]), i >= 64);
+  // In use until now: kept for the next ones.
+  EXPECT_TRUE(pool_->trim());
+  EXPECT_GE(pages_kept(), count * size / 4096);
+  while (pool_->trim()) {
   }
-  for (const StackSlot& slot : slots) pool_->give_back(slot);
-  size_t pages = 0;
-  for (const StackSlot& slot : slots) pages += resident(slot);
-  EXPECT_LT(pages, 64 * 33 + 300 * 3u);
-  for (int i = 0; i < 300; ++i) {
-    ASSERT_TRUE(take(128 * 1024));
-    EXPECT_TRUE(reused_);
-  }
+  EXPECT_LE(pages_kept(), 64 * (size / 4096 + 2) + count * 3);
+  // What has been kept, and what has not, serves again.
+  slots.clear();
+  use();
+  EXPECT_TRUE(reused_);
 }
 
 TEST_F(Stacks, TheSlotOfAGuardIsFound) {
