@@ -1,0 +1,45 @@
+// What the connections of a server share, and what its listener does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/list.hpp"
+#include "guv/http.hpp"
+#include "http/green.hpp"
+
+namespace guv::inline v1::http {
+
+class Server::Core : public std::enable_shared_from_this<Server::Core> {
+ public:
+  Core(int listener, App app, Options options);
+  ~Core();
+
+  void run();
+  void stop(std::chrono::milliseconds grace);
+  bool stopping() const { return stop_at_ != GUV_NEVER; }
+  std::size_t connections() const { return count_; }
+  void log_error(std::string_view what) const;
+
+  const Options options;
+  const App app;
+
+ private:
+  int accept_until_stopped();
+  void wait_for_room();
+  int accept_one();
+  void serve(int fd, const sockaddr_storage& peer);
+  void end(Connection* connection);
+  void finish();
+  bool wait_until_empty(std::int64_t until);
+
+  const int listener_;
+  const int wake_fd_;  // stop() to run(); a signal handler can write to it
+  std::atomic<std::int64_t> stop_at_{GUV_NEVER};
+  std::atomic<std::size_t> count_{0};
+
+  green::Lock lock_;  // of the list
+  List<Connection> list_;
+};
+
+}  // namespace guv::inline v1::http

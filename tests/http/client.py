@@ -1,0 +1,146 @@
+"""Starts tests/http/server.cpp and talks to it in bytes. Standard library only."""
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SERVER = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
+PATIENCE = 20  # seconds after which something is not going to happen
+
+
+class Server:
+    """The server, with its options as keywords."""
+
+    def __init__(self, **options):
+        self.errors = tempfile.TemporaryFile()
+        arguments = [f'{name}={value}' for name, value in options.items()]
+        self.process = subprocess.Popen([SERVER, *arguments], stdout=subprocess.PIPE, stderr=self.errors)
+        word, port = self.process.stdout.readline().split()
+        assert word == b'listening', word
+        self.port = int(port)
+
+    def stop(self):
+        """Ends it gracefully; returns its exit status and what it printed since the beginning."""
+        self.process.terminate()
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out.decode()
+
+    def complaints(self):
+        self.errors.seek(0)
+        return self.errors.read().decode()
+
+    def connect(self):
+        return Client(self.port)
+
+    def ask(self, request):
+        """The response to one request on a connection of its own."""
+        with self.connect() as client:
+            client.send(request)
+            return client.response()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
+
+class Response:
+    def __init__(self, status, head, fields, body):
+        self.status, self.head, self.fields, self.body = status, head, fields, body
+
+    def __getitem__(self, name):
+        return dict(self.fields).get(name.lower())
+
+
+class Client:
+    """A connection to the server."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(('127.0.0.1', port), PATIENCE)
+        self.buffer = b''
+
+    def send(self, data):
+        self.socket.sendall(data.encode('latin-1') if isinstance(data, str) else data)
+
+    def receive(self):
+        data = self.socket.recv(65536)
+        self.buffer += data
+        return data
+
+    def until(self, mark):
+        while mark not in self.buffer:
+            if not self.receive():
+                raise EOFError(f'the server closed after {self.buffer!r}')
+        found, self.buffer = self.buffer.split(mark, 1)
+        return found
+
+    def exactly(self, size):
+        while len(self.buffer) < size:
+            if not self.receive():
+                raise EOFError(f'the server closed after {len(self.buffer)} of {size} bytes')
+        found, self.buffer = self.buffer[:size], self.buffer[size:]
+        return found
+
+    def to_the_end(self):
+        while self.receive():
+            pass
+        found, self.buffer = self.buffer, b''
+        return found
+
+    def chunks(self):
+        body = b''
+        while size := int(self.until(b'\r\n'), 16):
+            body += self.exactly(size)
+            assert self.exactly(2) == b'\r\n'
+        assert self.until(b'\r\n') == b''
+        return body
+
+    def response(self, to_head=False):
+        head = self.until(b'\r\n\r\n').decode('latin-1')
+        line, *lines = head.split('\r\n')
+        match = re.fullmatch(r'HTTP/1\.1 (\d\d\d) [A-Za-z ]+', line)
+        assert match, line
+        status = int(match[1])
+        fields = [(name.lower(), value) for name, value in (one.split(': ', 1) for one in lines)]
+        known = dict(fields)
+        body = b''
+        if to_head or status in (204, 304) or status < 200:
+            pass
+        elif 'content-length' in known:
+            body = self.exactly(int(known['content-length']))
+        elif known.get('transfer-encoding') == 'chunked':
+            body = self.chunks()
+        else:
+            body = self.to_the_end()
+        return Response(status, head, fields, body)
+
+    def is_closed(self):
+        """Waits for the server's end of the connection; False when it says something more."""
+        return self.buffer == b'' and self.receive() == b''
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+class TestCase(unittest.TestCase):
+    """With a server that all tests of the class share; OPTIONS are its options."""
+
+    OPTIONS = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Server(**cls.OPTIONS))
+
+
+def get(path, fields='', version='1.1'):
+    return f'GET {path} HTTP/{version}\r\nHost: localhost\r\n{fields}\r\n'
