@@ -2,15 +2,31 @@
 #include "base/tcb.hpp"
 #include "interpose.hpp"
 
+namespace guv {
+
+namespace {
+
+/// The type in the TCB is always deferred, so libc sets flags and sends no signal. But when the target waits inside libc on
+/// a helper it does, and the hub sends it to the helper again: to the thread's id, which is an invented one (ESRCH), but for
+/// the main thread, whose id is the hub's own.
+int set_flags(const GreenThread& target) {
+  const bool sent_here = &target == &runtime().main_thread() && target.state == State::elsewhere;
+  const signals::DeafToCancellation deaf(sent_here);
+  const int error = real().pthread_cancel(target.pthread());
+  return error == ESRCH ? 0 : error;
+}
+
+}  // namespace
+
+}  // namespace guv
+
 using namespace guv;
 
 GUV_INTERPOSE(int, pthread_cancel, (pthread_t thread)) {
   GreenThread* target = green_thread_of(thread);
   if (!target) return real().pthread_cancel(thread);
   if (target->state == State::finished) return 0;
-  // The type in the TCB is always deferred, so this sets flags and sends no signal; but when the target waits inside libc on
-  // a helper it does, to an invented id (ESRCH), and the hub sends it to the helper.
-  if (const int error = real().pthread_cancel(thread); error && error != ESRCH) return error;
+  if (const int error = set_flags(*target)) return error;
   target->cancel_requested = true;
   if (target != self()) {
     Hub::unpark(target);

@@ -27,6 +27,7 @@ constexpr int signal_count = 64;
 constexpr uint64_t ignored_by_default = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
 constexpr uint64_t faults = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGTRAP) | bit(SIGSYS);
 constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
+constexpr int libcs_cancellation = 32;
 constexpr int from_guv = -0x677576;  // si_code of guv's own
 constexpr size_t fault_stack_size = 64 * 1024;
 constexpr int node_count = 1024;
@@ -604,9 +605,20 @@ MaskDuringCall::~MaskDuringCall() noexcept(false) {
   run_arrived(*me_);
 }
 
-void cancel_kernel_thread(int tid) {
-  constexpr int libcs_own = 32;
-  sys::call(SYS_tgkill, sys::call(SYS_getpid), tid, libcs_own);
+void cancel_kernel_thread(int tid) { sys::call(SYS_tgkill, sys::call(SYS_getpid), tid, libcs_cancellation); }
+
+// All are blocked: a handler that came in between would set the mask as guv wants it.
+DeafToCancellation::DeafToCancellation(bool deaf) : deaf_(deaf) {
+  constexpr uint64_t everything = ~uint64_t{0};
+  if (deaf_) sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &before_, sys::signal_set_size);
+}
+
+DeafToCancellation::~DeafToCancellation() {
+  if (!deaf_) return;
+  constexpr uint64_t it = bit(libcs_cancellation);
+  const timespec at_once{0, 0};
+  sys::call(SYS_rt_sigtimedwait, &it, nullptr, &at_once, sys::signal_set_size);
+  set_kernel_mask(before_);
 }
 
 void interrupt_kernel_thread(int tid) {

@@ -110,6 +110,18 @@ void interrupt_kernel_thread(int tid);
 /// What libc's pthread_cancel would do to it, knew it the thread's id.
 void cancel_kernel_thread(int tid);
 void let_interruptions_through();
+/// While it lives, libc's cancellation signal does not reach this kernel thread; what was sent meanwhile is thrown away.
+class DeafToCancellation {
+ public:
+  explicit DeafToCancellation(bool deaf);
+  ~DeafToCancellation();
+  DeafToCancellation(const DeafToCancellation&) = delete;
+  DeafToCancellation& operator=(const DeafToCancellation&) = delete;
+
+ private:
+  bool deaf_;
+  uint64_t before_ = 0;
+};
 
 // For the hub.
 void inherit_mask(const GreenThread& creator, GreenThread& thread);
