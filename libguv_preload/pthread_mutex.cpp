@@ -3,13 +3,14 @@
 
 #include "interpose.hpp"
 #include "libc_mutex.hpp"
+#include "wait/shared_word.hpp"
 
 namespace guv {
 
 namespace {
 
 // glibc's <bits/struct_mutex.h>: kind holds type, robustness, protocol and sharing.
-constexpr int type_bits = 3, shared_bit = 128;
+constexpr int type_bits = 3, robust_bit = 16, protocol_bits = 32 | 64, shared_bit = 128;
 
 bool shared(const pthread_mutex_t* mutex) { return mutex->__data.__kind & shared_bit; }
 
@@ -33,13 +34,40 @@ int lock(pthread_mutex_t* mutex, Deadline until) {
   return static_cast<int>(result);
 }
 
+// glibc's lowlevellock.h: what the word of a plain mutex says. Unlock wakes a sleeper if there may be any.
+constexpr int locked = 1, locked_with_sleepers = 2;
+
+int lock_shared(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
+  if (!self() || mutex->__data.__kind & (robust_bit | protocol_bits)) {
+    return offload([=] { return real().pthread_mutex_clocklock(mutex, clock, until); });
+  }
+  if (would_deadlock(mutex)) return EDEADLK;
+  if (!valid(*until)) return EINVAL;
+  const std::atomic_ref<int> word(mutex->__data.__lock);
+  const auto announce_sleepers = [&] {
+    int seen = locked;
+    word.compare_exchange_strong(seen, locked_with_sleepers);
+  };
+  SharedWordWait on(reinterpret_cast<uint32_t*>(&mutex->__data.__lock), EBUSY, OnHandler::go_on, clock, until);
+  on.cancellation_point = false;
+  bool slept = false;
+  const long result = blocking(on, [&](Mode mode) -> long {
+    if (mode == Mode::attempt) return -real().pthread_mutex_trylock(mutex);
+    slept = true;
+    announce_sleepers();
+    return on.sleep(locked_with_sleepers);
+  });
+  if (result == 0 && slept) announce_sleepers();  // the others
+  return static_cast<int>(-result);
+}
+
 __attribute__((noinline)) int lock_slowly(pthread_mutex_t* mutex, int result) {
   if (result == ENOTRECOVERABLE) let_go_unrecoverable(mutex);
   if (result != EBUSY) return result;
   if (shared(mutex)) {
     // Not pthread_mutex_lock: its entry leads back here once libc is patched.
     constexpr timespec end_of_time{time_t{1} << 40, 0};
-    return offload([=] { return real().pthread_mutex_timedlock(mutex, &end_of_time); });
+    return lock_shared(mutex, CLOCK_REALTIME, &end_of_time);
   }
   return is_libc_mutex(mutex) ? lock_libc_mutex(mutex) : lock(mutex, Deadline::never());
 }
@@ -67,7 +95,7 @@ GUV_INTERPOSE(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t 
   const int result = real().pthread_mutex_trylock(mutex);
   if (result != EBUSY) return result;
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
-  if (shared(mutex)) return offload([=] { return real().pthread_mutex_clocklock(mutex, clock, until); });
+  if (shared(mutex)) return lock_shared(mutex, clock, until);
   if (would_deadlock(mutex)) return EDEADLK;
   if (!valid(*until)) return EINVAL;
   return lock(mutex, Deadline::on(clock, *until));

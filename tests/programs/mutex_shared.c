@@ -1,0 +1,87 @@
+// A mutex of several processes: it excludes threads here and in a child, times out, and lets a handler run in whoever waits.
+#include "check.h"
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+enum { threads = 4, rounds = 500 };
+static struct shared {
+  pthread_mutex_t plain, recursive, checking;
+  long counter;
+} * shared;
+static _Atomic int ran, going;
+
+static void make(pthread_mutex_t* mutex, int type) {
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_settype(&attributes, type);
+  CHECK(pthread_mutex_init(mutex, &attributes) == 0);
+}
+
+static void* count(void* argument) {
+  for (int i = 0; i < rounds; i++) {
+    CHECK(pthread_mutex_lock(&shared->plain) == 0);
+    const long before = shared->counter;
+    if (i % 16 == 0) sched_yield();
+    shared->counter = before + 1;
+    CHECK(pthread_mutex_unlock(&shared->plain) == 0);
+  }
+  return argument;
+}
+
+static void count_with_threads(void) {
+  pthread_t counting[threads];
+  for (int i = 0; i < threads; i++) counting[i] = start_thread(count, NULL);
+  for (int i = 0; i < threads; i++) join_thread(counting[i]);
+}
+
+static void handler(int number) { ran = number; }
+
+static void* wait_for_each(void* argument) {
+  struct timespec soon = in_milliseconds(CLOCK_REALTIME, 30), later = in_milliseconds(CLOCK_MONOTONIC, 60000);
+  struct timespec never = {-1, 0}, invalid = {0, 1000000000};
+  SHOW_ERROR(pthread_mutex_trylock(&shared->plain));
+  SHOW_ERROR(pthread_mutex_timedlock(&shared->plain, &soon));
+  SHOW_ERROR(pthread_mutex_timedlock(&shared->plain, &never));
+  SHOW_ERROR(pthread_mutex_timedlock(&shared->plain, &invalid));
+  going = 1;
+  SHOW_ERROR(pthread_mutex_clocklock(&shared->plain, CLOCK_MONOTONIC, &later));
+  SHOW_ERROR(pthread_mutex_unlock(&shared->plain));
+  SHOW_ERROR(pthread_mutex_lock(&shared->recursive));
+  SHOW_ERROR(pthread_mutex_lock(&shared->recursive));
+  SHOW_ERROR(pthread_mutex_unlock(&shared->recursive));
+  SHOW_ERROR(pthread_mutex_unlock(&shared->recursive));
+  SHOW_ERROR(pthread_mutex_unlock(&shared->recursive));
+  SHOW_ERROR(pthread_mutex_lock(&shared->checking));
+  SHOW_ERROR(pthread_mutex_lock(&shared->checking));
+  SHOW_ERROR(pthread_mutex_timedlock(&shared->checking, &later));
+  SHOW_ERROR(pthread_mutex_unlock(&shared->checking));
+  return argument;
+}
+
+int main(void) {
+  const struct timespec a_little = {0, 5000000};
+  const struct sigaction action = {.sa_handler = handler};
+  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  make(&shared->plain, PTHREAD_MUTEX_NORMAL);
+  make(&shared->recursive, PTHREAD_MUTEX_RECURSIVE);
+  make(&shared->checking, PTHREAD_MUTEX_ERRORCHECK);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  count_with_threads();
+  if (child == 0) _exit(0);
+  CHECK(waitpid(child, NULL, 0) == child);
+  printf("counter %ld\n", shared->counter);
+
+  sigaction(SIGUSR1, &action, NULL);
+  pthread_mutex_lock(&shared->plain);
+  const pthread_t thread = start_thread(wait_for_each, NULL);
+  while (!going) sched_yield();
+  nanosleep(&a_little, NULL);  // before it waits, or while it does
+  SHOW_ERROR(pthread_kill(thread, SIGUSR1));
+  while (!ran) sched_yield();  // though the mutex is held
+  pthread_mutex_unlock(&shared->plain);
+  join_thread(thread);
+  return success();
+}
