@@ -70,8 +70,6 @@ int wait_shared(sem_t* semaphore, clockid_t clock, const timespec* until) {
 }
 
 int wait_until(sem_t* semaphore, clockid_t clock, const timespec* until) {
-  // sem_timedwait(3): the time does not matter if the semaphore can be had at once.
-  if (try_wait(semaphore) == 0) return 0;
   if (!valid(*until)) return static_cast<int>(sys::result(-EINVAL));
   return shared(semaphore) ? wait_shared(semaphore, clock, until) : wait(semaphore, Deadline::on(clock, *until));
 }

@@ -59,5 +59,10 @@ int main(void) {
   for (int i = 0; i < 30; i++) threads[i] = start_thread(enter, NULL);
   for (int i = 0; i < 30; i++) join_thread(threads[i]);
   CHECK(most >= 1 && inside == 0);
+
+  // Also when it need not wait.
+  until.tv_nsec = 1000000000;
+  SHOW(sem_timedwait(&slots, &until));
+  SHOW(sem_clockwait(&slots, CLOCK_MONOTONIC, &until));
   return success();
 }
