@@ -228,10 +228,19 @@ void link_beside_neighbour(uintptr_t tcb) {
   place->next = link;
 }
 
+// A mutex in shared memory notes its owner by the id, so processes must not use the same ones. By the golden ratio those of
+// neighbouring process ids begin far from each other.
+void begin_tids() {
+  constexpr uint32_t golden = 2654435769;  // 2^32 / 1.618…
+  const uint64_t place = static_cast<uint32_t>(sys::call(SYS_getpid)) * golden;  // modulo 2^32
+  next_tid.store(first_tid + static_cast<int>(place * (last_tid - first_tid) >> 32), std::memory_order_relaxed);
+}
+
 }  // namespace
 
 bool discover(const char** why_not) {
   the_main_tcb = neighbour = thread_pointer();
+  begin_tids();
   *why_not = "this libc does not export what is needed to make thread control blocks";
   if (!look_up(libc.allocate_tls, "_dl_allocate_tls") || !look_up(libc.deallocate_tls, "_dl_deallocate_tls") ||
       !look_up(libc.static_info, "_dl_get_tls_static_info") || !look_up(libc.call_tls_dtors, "__call_tls_dtors")) {
@@ -338,6 +347,7 @@ void release_robust_mutexes(uintptr_t tcb, void (*wake)(void*)) {
 void after_fork(uintptr_t survivor) {
   neighbour = survivor;
   the_main_tcb = survivor;
+  begin_tids();
 }
 
 uintptr_t main_tcb() { return the_main_tcb; }

@@ -36,6 +36,40 @@ static void count_with_threads(void) {
   for (int i = 0; i < threads; i++) join_thread(counting[i]);
 }
 
+// A thread of the child must not be taken for one of the parent's.
+static void* hold_recursive(void* argument) {
+  const int* ends = argument;
+  CHECK(pthread_mutex_lock(&shared->recursive) == 0);
+  CHECK(write(ends[1], "x", 1) == 1 && waitpid(-1, NULL, 0) > 0);
+  CHECK(pthread_mutex_unlock(&shared->recursive) == 0);
+  return NULL;
+}
+
+static void* try_recursive(void* argument) {
+  char byte;
+  CHECK(read(*(int*)argument, &byte, 1) == 1);
+  SHOW_ERROR(pthread_mutex_trylock(&shared->recursive));
+  return NULL;
+}
+
+static void count_in_two_processes(void) {
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  count_with_threads();
+  if (child == 0) _exit(0);
+  CHECK(waitpid(child, NULL, 0) == child);
+  printf("counter %ld\n", shared->counter);
+}
+
+static void own_in_two_processes(void) {
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  join_thread(start_thread(child ? hold_recursive : try_recursive, ends));
+  if (child == 0) _exit(0);
+}
+
 static void handler(int number) { ran = number; }
 
 static void* wait_for_each(void* argument) {
@@ -67,13 +101,8 @@ int main(void) {
   make(&shared->plain, PTHREAD_MUTEX_NORMAL);
   make(&shared->recursive, PTHREAD_MUTEX_RECURSIVE);
   make(&shared->checking, PTHREAD_MUTEX_ERRORCHECK);
-  const pid_t child = fork();
-  CHECK(child >= 0);
-  count_with_threads();
-  if (child == 0) _exit(0);
-  CHECK(waitpid(child, NULL, 0) == child);
-  printf("counter %ld\n", shared->counter);
-
+  count_in_two_processes();
+  own_in_two_processes();
   sigaction(SIGUSR1, &action, NULL);
   pthread_mutex_lock(&shared->plain);
   const pthread_t thread = start_thread(wait_for_each, NULL);
