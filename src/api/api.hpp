@@ -46,8 +46,7 @@ auto on_hub(Call call) -> std::invoke_result_t<Call> {
 /// Waits at `address` while `busy()`; 0 or a negative errno value.
 template <class Busy>
 int wait_at(const void* address, int64_t until, Busy busy) {
-  if (!busy()) return 0;
-  if (on_the_loop()) return -EDEADLK;
+  if (on_the_loop()) return busy() ? -EDEADLK : 0;
   AddressWait on(address, EBUSY, deadline(until));
   on.cancellation_point = true;
   return -static_cast<int>(blocking(on, [&](Mode) -> long { return busy() ? EBUSY : 0; }));

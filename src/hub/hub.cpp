@@ -35,22 +35,8 @@ GreenThread* green_thread_of(pthread_t handle) {
   return handle ? per_thread_of(static_cast<uintptr_t>(handle)).owner : nullptr;
 }
 
-Critical::Critical() {
-  if (Hub* hub = per_thread.hub) {
-    hub->enter_critical();
-  } else {
-    ++per_thread.critical;
-  }
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-
-Critical::~Critical() {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (Hub* hub = per_thread.hub) {
-    hub->leave_critical();
-  } else if (--per_thread.critical == 0 && per_thread.signal_waits) {
-    signals::unblock_on_kernel_thread();
-  }
+void Critical::leave_on_kernel_thread() {
+  if (--per_thread.critical == 0 && per_thread.signal_waits) signals::unblock_on_kernel_thread();
 }
 
 // ---- start ------------------------------------------------------------------------------------------------------

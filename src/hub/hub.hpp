@@ -194,4 +194,22 @@ class Hub {
   uv_loop_s* uv_loop_ = nullptr;
 };
 
+inline Critical::Critical() {
+  if (Hub* hub = per_thread.hub) {
+    hub->enter_critical();
+  } else {
+    ++per_thread.critical;
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+inline Critical::~Critical() {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (Hub* hub = per_thread.hub) {
+    hub->leave_critical();
+  } else {
+    leave_on_kernel_thread();
+  }
+}
+
 }  // namespace guv

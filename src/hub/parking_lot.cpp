@@ -24,6 +24,8 @@ void ParkingLot::enqueue(AddressWaiter& waiter, bool first_in_line) {
 }
 
 bool ParkingLot::dequeue(AddressWaiter& waiter) {
+  // Who unparked it has done with it.
+  if (!waiter.queued.load(std::memory_order_acquire)) return false;
   Critical critical;
   // A requeue may move the waiter to another bucket while we wait for this one's lock.
   for (;;) {
@@ -34,14 +36,14 @@ bool ParkingLot::dequeue(AddressWaiter& waiter) {
     if (waiter.address != address) continue;
     waiter.unlink();
     waiter.queued.store(false, std::memory_order_relaxed);
-    bucket.count.fetch_sub(1, std::memory_order_relaxed);
+    bucket.one_less();
     return true;
   }
 }
 
 void ParkingLot::wake(Bucket& bucket, AddressWaiter& waiter) {
   waiter.unlink();
-  bucket.count.fetch_sub(1, std::memory_order_relaxed);
+  bucket.one_less();
   GreenThread* thread = waiter.thread;
   if (thread) {
     waiter.queued.store(false, std::memory_order_release);
@@ -88,7 +90,7 @@ size_t ParkingLot::requeue(const void* from, const void* to, size_t wake_limit, 
         ++moved;  // stays where it is: moved to the end it would be met again, for ever
       } else {
         waiter->unlink();
-        source.count.fetch_sub(1, std::memory_order_relaxed);
+        source.one_less();
         waiter->address = to;
         target.count.fetch_add(1, std::memory_order_seq_cst);
         target.waiters.push_back(waiter);

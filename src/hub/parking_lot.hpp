@@ -66,9 +66,11 @@ class ParkingLot {
 
  private:
   struct alignas(64) Bucket {
-    std::atomic<uint32_t> count{0};
+    std::atomic<uint32_t> count{0};  // written under the lock
     Spinlock lock;
     List<AddressWaiter> waiters;
+
+    void one_less() { count.store(count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed); }
   };
   static constexpr int bucket_bits = 12;
 
@@ -90,6 +92,9 @@ class Critical {
   ~Critical();
   Critical(const Critical&) = delete;
   Critical& operator=(const Critical&) = delete;
+
+ private:
+  static void leave_on_kernel_thread();
 };
 
 template <class Condition>
@@ -99,7 +104,7 @@ bool ParkingLot::enqueue_if(AddressWaiter& waiter, Condition still_so) {
   SpinGuard guard(bucket.lock);
   bucket.count.fetch_add(1, std::memory_order_seq_cst);
   if (!still_so()) {
-    bucket.count.fetch_sub(1, std::memory_order_relaxed);
+    bucket.one_less();
     return false;
   }
   waiter.signalled.store(0, std::memory_order_relaxed);
