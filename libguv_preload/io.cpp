@@ -2,9 +2,10 @@
 //
 // Sockets: recv and send with MSG_DONTWAIT. Everything else: preadv2 and pwritev2 with RWF_NOWAIT; where the kernel
 // knows no such thing for a kind of file, poll(0) first. A disk is no event to wait for: what its cache does not hold
-// is read by a helper thread.
+// is read by a helper thread, and what goes to the disk itself is written by one.
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -158,10 +159,25 @@ long try_write(int fd, Kind kind, const Rest& rest) {
   return sys::call(SYS_write, fd, rest.data()->iov_base, std::min(rest.data()->iov_len, limit));
 }
 
+/// Whether a write may raise SIGXFSZ, which is for the thread that writes (setrlimit(2)) and not for a helper.
+bool file_size_limited() {
+  rlimit limit{};
+  sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, nullptr, &limit);
+  return limit.rlim_cur != RLIM_INFINITY;
+}
+
+/// A file on a disk. The page cache takes what is written, unless it is to be on the disk when the call returns, or is so
+/// much that the kernel may make its writer wait for the disk.
+template <class Plain>
+long write_file(int fd, size_t size, bool to_disk, Plain plain) {
+  constexpr size_t much = 64 * 1024;
+  const bool waits = to_disk || size >= much || (sys::call(SYS_fcntl, fd, F_GETFL) & (O_DIRECT | O_DSYNC));
+  return waits && !file_size_limited() ? on_helper(plain) : at_once(plain);
+}
+
 template <class Plain>
 long write_parts(int fd, Kind kind, std::span<const iovec> parts, Plain plain) {
-  // The page cache takes it.
-  if (kind == Kind::regular) return at_once(plain);
+  if (kind == Kind::regular) return write_file(fd, total(parts), false, plain);
   return blocking_all(writable(fd), total(parts), [=](Mode mode, size_t done) {
     const Rest rest(parts, done);
     return mode == Mode::native ? sys::call(SYS_writev, fd, rest.data(), rest.count()) : try_write(fd, kind, rest);
@@ -210,8 +226,15 @@ long read_vector_at(int fd, std::span<const iovec> parts, off_t offset, Plain pl
   return read_file(fd, parts, offset, plain);
 }
 
+template <class Plain>
+long write_vector_at(int fd, std::span<const iovec> parts, bool to_disk, Plain plain) {
+  if (!self() || kind_of(fd) != Kind::regular) return at_once(plain);
+  return write_file(fd, total(parts), to_disk, plain);
+}
+
 long write_one_at(int fd, const void* buffer, size_t size, off_t offset) {
-  return at_once([=] { return sys::call(SYS_pwrite64, fd, buffer, size, offset); });
+  const iovec part{const_cast<void*>(buffer), size};
+  return write_vector_at(fd, {&part, 1}, false, [=] { return sys::call(SYS_pwrite64, fd, buffer, size, offset); });
 }
 
 }  // namespace
@@ -276,10 +299,15 @@ GUV_INTERPOSE(ssize_t, pwrite, (int fd, const void* buffer, size_t size, off_t o
 GUV_ALSO(__libc_pwrite, pwrite);
 
 GUV_INTERPOSE(ssize_t, pwritev, (int fd, const iovec* parts, int count, off_t offset)) {
-  return sys::result(at_once([=] { return sys::call(SYS_pwritev, fd, parts, count, offset, 0); }));
+  const auto plain = [=] { return sys::call(SYS_pwritev, fd, parts, count, offset, 0); };
+  if (count <= 0 || count > IOV_MAX) return sys::result(plain());
+  return sys::result(write_vector_at(fd, {parts, static_cast<size_t>(count)}, false, plain));
 }
 
 GUV_INTERPOSE(ssize_t, pwritev2, (int fd, const iovec* parts, int count, off_t offset, int flags)) {
   if (offset == here && flags == 0) return sys::result(write_vector(fd, parts, count));
-  return sys::result(at_once([=] { return sys::call(SYS_pwritev2, fd, parts, count, offset, 0, flags); }));
+  const auto plain = [=] { return sys::call(SYS_pwritev2, fd, parts, count, offset, 0, flags); };
+  if ((flags & RWF_NOWAIT) || count <= 0 || count > IOV_MAX) return sys::result(at_once(plain));
+  const bool to_disk = flags & (RWF_DSYNC | RWF_SYNC);
+  return sys::result(write_vector_at(fd, {parts, static_cast<size_t>(count)}, to_disk, plain));
 }
