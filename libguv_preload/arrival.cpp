@@ -68,9 +68,10 @@ bool somebody_needs_libguv() {
 
 /// False where it was loaded by dlopen: then nobody's calls come here.
 bool before_libc() {
-  const void* mine = dlsym(RTLD_DEFAULT, "__libc_start_main");
+  // Not RTLD_DEFAULT: an object that is linked with -Bsymbolic finds its own names first.
+  const void* found = dlsym(dlopen(nullptr, RTLD_LAZY), "__libc_start_main");
   Dl_info info, here;
-  return mine && dladdr(mine, &info) && dladdr(reinterpret_cast<void*>(&preloaded), &here) &&
+  return found && dladdr(found, &info) && dladdr(reinterpret_cast<void*>(&preloaded), &here) &&
          info.dli_fbase == here.dli_fbase;
 }
 

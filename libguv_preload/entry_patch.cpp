@@ -146,8 +146,9 @@ void patch_libc_entries() {
   return;
 #endif
   const uint32_t wanted = open_and_not_patched();
+  if (!wanted || forbidden) return;
   void* libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_NOW);
-  if (!wanted || forbidden || !libc) return;
+  if (!libc) return;
   patched_families |= wanted;
   const size_t before = count, entries = entries_of(wanted);
   if (entries == 0) return;

@@ -1,13 +1,19 @@
 /* What the program calls. Each exported name is a gate: open, it leads to guv's wrapper, else to libc's function, in either
    case by a jump with nothing on the stack: arguments, unwinding and return addresses are as if the program had called
-   it directly. Names of the family `always` have no gate, and aliases are the same gate by another name. */
+   it directly. A thread in guv_enter_patched finds all of them open. Names of the family `always` have no gate, and aliases
+   are the same gate by another name. */
 
-        .hidden guv_gates, guv_natively
+        .hidden guv_gates, guv_natively, guv_patched_depth
 
 #if defined(__x86_64__)
         .macro  jump_if_closed gate, target
         cmpb    $0, \gate(%rip)
         je      \target
+        .endm
+        .macro  jump_if_patched target
+        mov     guv_patched_depth@gottpoff(%rip), %r11
+        cmpl    $0, %fs:(%r11)
+        jne     \target
         .endm
         .macro  jump_by slot
         jmp     *\slot(%rip)
@@ -18,6 +24,13 @@
         adrp    x16, \gate
         ldrb    w16, [x16, :lo12:\gate]
         cbz     w16, \target
+        .endm
+        .macro  jump_if_patched target
+        adrp    x16, :gottprel:guv_patched_depth
+        ldr     x16, [x16, :gottprel_lo12:guv_patched_depth]
+        mrs     x17, tpidr_el0
+        ldr     w16, [x17, x16]
+        cbnz    w16, \target
         .endm
         .macro  jump_by slot
         adrp    x16, \slot
@@ -54,6 +67,7 @@
         .subsection 1
 .Lclosed_\name:
         .cfi_startproc
+        jump_if_patched guv_wrap_\name
         jump_by guv_natively+8*guv_row
         .cfi_endproc
         .subsection 0

@@ -1,16 +1,20 @@
 // The gates of the families: which of the program's calls lead to guv.
 #include "patcher.hpp"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <guv/patcher.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "base/config.hpp"
 #include "base/gates.hpp"
 #include "base/real.hpp"
 #include "entry_patch.hpp"
+#include "rebind.hpp"
 #include "runtime.hpp"
 #include "table.hpp"
 
@@ -60,6 +64,33 @@ void open_families(uint32_t families) {
 
 }  // namespace guv
 
+struct guv_patch : guv::Rebinding {};
+
+namespace guv {
+
+namespace {
+
+/// Rebinds what `object`, and what it needs if so wished, imports of libc. 0 or an errno.
+int lead_to_guv(const link_map& object, bool dependencies, guv_patch** patch) {
+  auto rebinding = std::make_unique<guv_patch>();
+  for (const link_map* each : dependencies ? with_dependencies(object) : std::vector{&object}) {
+    const int error = rebinding->bind(*each, [](const char* name) -> void* {
+      const Symbol* symbol = exported(name);
+      return symbol ? symbol->wrapper : nullptr;
+    });
+    if (error) {
+      rebinding->undo();
+      return error;
+    }
+  }
+  if (patch) *patch = rebinding.release();
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace guv
+
 using namespace guv;
 
 extern "C" {
@@ -80,6 +111,61 @@ int guv_is_monkey_patched(const char* name) {
 void* guv_original(const char* name) {
   const Symbol* symbol = exported(name);
   return symbol && *symbol->original ? reinterpret_cast<void*>(*symbol->original) : next_symbol_address(name);
+}
+
+void guv_enter_patched(void) {
+  open_families(bit(Family::sync));
+  ++guv_patched_depth;
+}
+
+void guv_leave_patched(void) { --guv_patched_depth; }
+
+void* guv_call_patched(void* (*function)(void*), void* argument) {
+  const struct Scope {
+    Scope() { guv_enter_patched(); }
+    ~Scope() { guv_leave_patched(); }
+  } scope;
+  return function(argument);
+}
+
+int guv_import_patched(const char* path, int flags, void** handle, guv_patch** patch) try {
+  void* library = dlopen(path, flags & ~GUV_WITH_DEPENDENCIES);
+  if (!library) return access(path, F_OK) == 0 ? -ENOEXEC : -ENOENT;
+  // What is green in one place must be able to wait for what is not elsewhere.
+  open_families(bit(Family::sync));
+  const int error = lead_to_guv(*object_of(library), flags & GUV_WITH_DEPENDENCIES, patch);
+  if (error) {
+    dlclose(library);
+  } else {
+    *handle = library;
+  }
+  return -error;
+} catch (const std::bad_alloc&) {
+  return -ENOMEM;
+}
+
+int guv_inject(void* handle, const guv_import* imports, size_t count, guv_patch** patch) try {
+  const link_map* object = object_of(handle);
+  if (!object) return -EINVAL;
+  const std::span wanted(imports, count);
+  for (const guv_import& import : wanted) {
+    if (!Rebinding::imports(*object, import.name)) return -ENOENT;
+  }
+  auto rebinding = std::make_unique<guv_patch>();
+  const int error = rebinding->bind(*object, [=](std::string_view name) -> void* {
+    const auto found = std::ranges::find(wanted, name, &guv_import::name);
+    return found != wanted.end() ? found->function : nullptr;
+  });
+  if (error) return -error;
+  if (patch) *patch = rebinding.release();
+  return 0;
+} catch (const std::bad_alloc&) {
+  return -ENOMEM;
+}
+
+void guv_undo(guv_patch* patch) {
+  if (patch) patch->undo();
+  delete patch;
 }
 
 }  // extern "C"

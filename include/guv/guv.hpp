@@ -6,5 +6,6 @@
 #include "guv/green_thread.hpp"
 #include "guv/hub.hpp"
 #include "guv/local.hpp"
+#include "guv/patcher.hpp"
 #include "guv/timeout.hpp"
 #include "guv/trampoline.hpp"

@@ -21,6 +21,10 @@ constexpr uint32_t all_families = bit(Family::count) - 1;
 /// image, for calls that come before guv's constructor; that closes them, open_families opens them, and they never close again.
 extern "C" __attribute__((visibility("hidden"))) uint8_t guv_gates[];
 
+/// While not 0, all gates are open for the calling thread.
+extern "C"
+    __attribute__((visibility("hidden"), tls_model("initial-exec"))) constinit thread_local uint32_t guv_patched_depth;
+
 namespace guv {
 
 inline bool is_open(Family family) { return guv_gates[static_cast<uint32_t>(family)]; }
