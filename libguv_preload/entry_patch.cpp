@@ -82,10 +82,12 @@ size_t entries_of(uint32_t families) {
       symbols(), [=](const Symbol& symbol) { return is_patchable(symbol) && (families & bit(symbol.family)); }));
 }
 
-/// The address of `name` in libc and the size of its code, or null. Private names need their version.
+/// The address of `name` in libc and the size of its code, or null. Private and outdated names need their version.
 unsigned char* find_in_libc(void* libc, const char* name, size_t* size) {
   void* address = dlsym(libc, name);
-  if (!address) address = dlvsym(libc, name, "GLIBC_PRIVATE");
+  for (const char* version : {"GLIBC_PRIVATE", "GLIBC_2.2.5"}) {
+    if (!address) address = dlvsym(libc, name, version);
+  }
   Dl_info info;
   const ElfW(Sym)* symbol = nullptr;
   if (!address ||

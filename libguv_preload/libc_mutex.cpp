@@ -52,7 +52,6 @@ Range range_of(const dl_phdr_info& library) {
 
 int lock_in_kernel(pthread_mutex_t* mutex) {
   // Not pthread_mutex_lock: its entry leads back here.
-  constexpr timespec end_of_time{time_t{1} << 40, 0};
   return offload([=] { return real().pthread_mutex_timedlock(mutex, &end_of_time); });
 }
 

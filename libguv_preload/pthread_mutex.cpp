@@ -66,7 +66,6 @@ __attribute__((noinline)) int lock_slowly(pthread_mutex_t* mutex, int result) {
   if (result != EBUSY) return result;
   if (shared(mutex)) {
     // Not pthread_mutex_lock: its entry leads back here once libc is patched.
-    constexpr timespec end_of_time{time_t{1} << 40, 0};
     return lock_shared(mutex, CLOCK_REALTIME, &end_of_time);
   }
   return is_libc_mutex(mutex) ? lock_libc_mutex(mutex) : lock(mutex, Deadline::never());

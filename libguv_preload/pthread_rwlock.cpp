@@ -34,15 +34,29 @@ int write_lock(pthread_rwlock_t* lock, Deadline until) {
 
 using namespace guv;
 
+// By the patched entries comes libc's own code (setlocale, gettext). It unlocks inside libc as well, past our unlock, which
+// tells nobody but the kernel; so does a process that shares the lock. Not pthread_rwlock_rdlock: that leads back here.
+GUV_INTERPOSE_UNDECLARED(int, __pthread_rwlock_rdlock, (pthread_rwlock_t * lock)) {
+  const int result = real().pthread_rwlock_tryrdlock(lock);
+  if (result != EBUSY) return result;
+  return offload([=] { return real().pthread_rwlock_clockrdlock(lock, CLOCK_REALTIME, &end_of_time); });
+}
+
+GUV_INTERPOSE_UNDECLARED(int, __pthread_rwlock_wrlock, (pthread_rwlock_t * lock)) {
+  const int result = real().pthread_rwlock_trywrlock(lock);
+  if (result != EBUSY) return result;
+  return offload([=] { return real().pthread_rwlock_clockwrlock(lock, CLOCK_REALTIME, &end_of_time); });
+}
+
 GUV_INTERPOSE(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock)) {
   if (!runtime_started()) return real().pthread_rwlock_rdlock(lock);
-  if (shared(lock)) return offload([=] { return real().pthread_rwlock_rdlock(lock); });
+  if (shared(lock)) return guv_wrap___pthread_rwlock_rdlock(lock);
   return read_lock(lock, Deadline::never());
 }
 
 GUV_INTERPOSE(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock)) {
   if (!runtime_started()) return real().pthread_rwlock_wrlock(lock);
-  if (shared(lock)) return offload([=] { return real().pthread_rwlock_wrlock(lock); });
+  if (shared(lock)) return guv_wrap___pthread_rwlock_wrlock(lock);
   return write_lock(lock, Deadline::never());
 }
 

@@ -18,6 +18,9 @@ inline int64_t now() {
 
 inline bool valid(const timespec& time) { return time.tv_nsec >= 0 && time.tv_nsec < nanoseconds_per_second; }
 
+/// On any clock; for calls that wait for ever only by way of a time-out.
+inline constexpr timespec end_of_time{time_t{1} << 40, 0};
+
 /// A point in time on the monotonic clock; `never` by default. Additions saturate.
 class Deadline {
  public:
