@@ -1,6 +1,7 @@
 // Opening, locking and flushing by every name there is: a FIFO without a peer and a lock that is held hold up one thread.
 #include "by_name.h"
 
+#include <aio.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -99,6 +100,15 @@ static void* others(void* unused) {
   CHECK(pread(file, text, 7, 0) == 7 && memcmp(text, "Created", 7) == 0);
   CHECK(syncfs(memory) == 0);
   sync();
+
+  // Asynchronously.
+  struct aiocb again = {.aio_fildes = file, .aio_buf = text, .aio_nbytes = 7, .aio_lio_opcode = LIO_READ};
+  struct aiocb* requests[] = {&again};
+  const struct aiocb* const to_wait_for[] = {&again};
+  CHECK(BY_NAME(lio_listio, lio_listio)(LIO_WAIT, requests, 1, NULL) == 0 && aio_return(&again) == 7);
+  CHECK(BY_NAME(lio_listio64, lio_listio)(LIO_NOWAIT, requests, 1, NULL) == 0);
+  CHECK(BY_NAME(aio_suspend, aio_suspend)(to_wait_for, 1, NULL) == 0 && aio_return(&again) == 7);
+  CHECK(BY_NAME(aio_suspend64, aio_suspend)(to_wait_for, 1, NULL) == 0);
   close(file);
   close(memory);
   close_pair(ends);
