@@ -6,6 +6,7 @@
 #include "guv/green_thread.hpp"
 #include "guv/hub.hpp"
 #include "guv/local.hpp"
+#include "guv/net.hpp"
 #include "guv/patcher.hpp"
 #include "guv/timeout.hpp"
 #include "guv/trampoline.hpp"

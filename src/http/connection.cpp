@@ -1,8 +1,6 @@
 #include "http/connection.hpp"
 
-#include <arpa/inet.h>
 #include <cxxabi.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
@@ -32,22 +30,13 @@ bool may_have_body(int status) { return status >= 200 && status != 204 && status
 
 }  // namespace
 
-Connection::Connection(Server::Core& server, int fd, const sockaddr_storage& peer)
+Connection::Connection(Server::Core& server, int fd, const Address& peer)
     : server_(server),
       fd_(fd),
       capacity_(pipeline_room + server.options.max_head + body_room),
-      buffer_(std::make_unique_for_overwrite<char[]>(capacity_)) {
-  char text[INET6_ADDRSTRLEN];
-  if (peer.ss_family == AF_INET) {
-    const auto& address = reinterpret_cast<const sockaddr_in&>(peer);
-    remote_address_ = inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
-    remote_port_ = ntohs(address.sin_port);
-  } else if (peer.ss_family == AF_INET6) {
-    const auto& address = reinterpret_cast<const sockaddr_in6&>(peer);
-    remote_address_ = inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text);
-    remote_port_ = ntohs(address.sin6_port);
-  }
-}
+      buffer_(std::make_unique_for_overwrite<char[]>(capacity_)),
+      remote_address_(peer.host()),
+      remote_port_(peer.port()) {}
 
 Connection::~Connection() { close(fd_); }
 
@@ -57,11 +46,11 @@ void Connection::close_if_idle() {
 
 void Connection::cut_off() { shutdown(fd_, SHUT_RDWR); }
 
-sockaddr_storage Connection::local_address() const {
+Address Connection::local_address() const {
   sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
-  return address;
+  socklen_t size = sizeof address;
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+  return {reinterpret_cast<const sockaddr*>(&address), size};
 }
 
 void Connection::run() {

@@ -1,8 +1,6 @@
 // One client's connection: plain blocking code, run by a green thread of its own.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -10,6 +8,7 @@
 #include <string_view>
 
 #include "base/list.hpp"
+#include "guv/net.hpp"
 #include "http/core.hpp"
 #include "http/parser.hpp"
 
@@ -17,7 +16,7 @@ namespace guv::inline v1::http {
 
 class Connection : public ListNode {
  public:
-  Connection(Server::Core& server, int fd, const sockaddr_storage& peer);
+  Connection(Server::Core& server, int fd, const Address& peer);
   ~Connection();
 
   /// Answers requests until either side ends it. Does not throw.
@@ -34,7 +33,7 @@ class Connection : public ListNode {
   std::string_view remote_address() const { return remote_address_; }
   std::uint16_t remote_port() const { return remote_port_; }
   const char* scheme() const { return transport_ ? transport_->scheme() : "http"; }
-  sockaddr_storage local_address() const;
+  Address local_address() const;
 
   /// What comes next of the request's body; empty at its end. Stays until drop_piece has taken all of it.
   std::string_view piece();
@@ -109,8 +108,8 @@ class Connection : public ListNode {
   int status_ = 0;
   std::uint64_t sent_ = 0;  // bytes of the body
 
-  std::string remote_address_;
-  std::uint16_t remote_port_ = 0;
+  const std::string remote_address_;
+  const std::uint16_t remote_port_;
 };
 
 }  // namespace guv::inline v1::http

@@ -6,6 +6,7 @@
 
 #include "base/list.hpp"
 #include "guv/http.hpp"
+#include "guv/net.hpp"
 #include "http/green.hpp"
 
 namespace guv::inline v1::http {
@@ -28,7 +29,7 @@ class Server::Core : public std::enable_shared_from_this<Server::Core> {
   int accept_until_stopped();
   void wait_for_room();
   int accept_one();
-  void serve(int fd, const sockaddr_storage& peer);
+  void serve(int fd, const Address& peer);
   void end(Connection* connection);
   void finish();
   bool wait_until_empty(std::int64_t until);

@@ -1,7 +1,3 @@
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -24,20 +20,6 @@ std::string environ_name(std::string_view field) {
   std::string name = "HTTP_";
   for (const char c : field) name += c == '-' ? '_' : static_cast<char>(toupper(static_cast<unsigned char>(c)));
   return name;
-}
-
-struct LocalAddress {
-  std::string name, port;
-};
-
-LocalAddress describe(const sockaddr_storage& address) {
-  char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
-  const socklen_t length = address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
-  if (address.ss_family == AF_INET || address.ss_family == AF_INET6) {
-    getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, host, sizeof host, port, sizeof port,
-                NI_NUMERICHOST | NI_NUMERICSERV);
-  }
-  return {host, port};
 }
 
 }  // namespace
@@ -88,14 +70,14 @@ std::string Request::environ(std::string_view name) const {
 }
 
 std::map<std::string, std::string> Request::environ() const {
-  const LocalAddress local = describe(connection_->local_address());
+  const Address local = connection_->local_address();
   std::map<std::string, std::string> variables{
       {"REQUEST_METHOD", std::string(method())},
       {"REQUEST_SCHEME", connection_->scheme()},
       {"PATH_INFO", path()},
       {"QUERY_STRING", std::string(query())},
-      {"SERVER_NAME", local.name},
-      {"SERVER_PORT", local.port},
+      {"SERVER_NAME", local.host()},
+      {"SERVER_PORT", std::to_string(local.port())},
       {"SERVER_PROTOCOL", version() >= 11 ? "HTTP/1.1" : "HTTP/1.0"},
       {"REMOTE_ADDR", std::string(remote_address())},
       {"REMOTE_PORT", std::to_string(connection_->remote_port())},

@@ -3,35 +3,11 @@
 
 #include <system_error>
 
-#include "guv/error.hpp"
+#include "guv/net.hpp"
 #include "http/connection.hpp"
 #include "http/core.hpp"
 
 namespace guv::inline v1::http {
-
-namespace {
-
-// What accept says of one connection, not of the listener: accept(2).
-bool is_passing(int error) {
-  switch (error) {
-    case EINTR:
-    case ECANCELED:
-    case ECONNABORTED:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case EPERM: return true;
-    default: return false;
-  }
-}
-
-bool is_exhaustion(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
-
-}  // namespace
 
 Server::Core::Core(int listener, App the_app, Options the_options)
     : options(std::move(the_options)),
@@ -94,17 +70,17 @@ int Server::Core::accept_one() {
   socklen_t length = sizeof peer;
   const int fd = guv_accept(listener_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_CLOEXEC, GUV_NEVER);
   if (fd >= 0) {
-    serve(fd, peer);
+    serve(fd, Address(reinterpret_cast<const sockaddr*>(&peer), length));
     return 0;
   }
-  if (is_passing(-fd)) return 0;
-  if (!is_exhaustion(-fd)) return fd;
+  if (detail::is_passing_accept_error(fd) || fd == -ECANCELED) return 0;
+  if (!detail::is_accept_shortage(fd)) return fd;
   log_error("accept: " + std::generic_category().message(-fd));
   guv_sleep_until(guv_now() + 100'000'000);  // until some connection has ended, perhaps
   return 0;
 }
 
-void Server::Core::serve(int fd, const sockaddr_storage& peer) {
+void Server::Core::serve(int fd, const Address& peer) {
   auto* const connection = new Connection(*this, fd, peer);
   ++count_;
   {
