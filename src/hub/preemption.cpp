@@ -77,7 +77,7 @@ void Preemption::start() {
     main_stack_end_ = getauxval(AT_EXECFN);
     constexpr rlim_t at_most = rlim_t{1} << 30;
     main_stack_begin_ = main_stack_end_ - std::min(limit.rlim_cur, at_most);
-    possible_ = config().preempt && take_signal();
+    possible_ = take_signal() && config().preempt;
   }
   if (!possible_) return;
   timer_ = make_timer(CLOCK_THREAD_CPUTIME_ID, &marker);
@@ -162,8 +162,18 @@ void Preemption::on_tick(int signal, siginfo_t* info, void* raw_context) {
   } else if (timer == &closer_marker) {
     preemption.tick(signal, static_cast<ucontext_t*>(raw_context));
   } else if (preemption.previous_) {
-    preemption.previous_(signal, info, raw_context);
+    preemption.pass_on(signal, info, raw_context);
   }
+}
+
+// setuid and its kin, on every kernel thread: libc notes in the TCB in place that it is done, and asks until it is. On a
+// helper that must be the helper's own, not that of the green thread which is there.
+void Preemption::pass_on(int signal, siginfo_t* info, void* raw_context) const {
+  const Trip* trip = per_thread.owner && !per_thread.hub ? per_thread.owner->trip : nullptr;
+  const uintptr_t in_place = thread_pointer();
+  if (trip && trip->helper) set_thread_pointer(trip->helper->context.thread_pointer);
+  previous_(signal, info, raw_context);
+  set_thread_pointer(in_place);
 }
 
 void Preemption::tick(int signal, ucontext_t* context) {

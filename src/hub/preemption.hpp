@@ -38,6 +38,7 @@ class Preemption {
   void tick(int signal, ucontext_t* context);
   void look_again();
   static void on_tick(int signal, siginfo_t* info, void* context);
+  void pass_on(int signal, siginfo_t* info, void* context) const;
   static void give_way(int signal, siginfo_t* info, void* context);
   void start();
   bool take_signal();
