@@ -107,6 +107,6 @@ GUV_INTERPOSE(int, sem_trywait, (sem_t * semaphore)) {
 
 GUV_INTERPOSE(int, sem_post, (sem_t * semaphore)) {
   const int result = real().sem_post(semaphore);
-  if (result == 0 && runtime_started()) runtime().lot().unpark(semaphore, 1);
+  if (result == 0 && runtime_started()) runtime().lot().pass_on(semaphore);
   return result;
 }

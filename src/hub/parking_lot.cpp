@@ -9,14 +9,14 @@
 
 namespace guv {
 
-void ParkingLot::enqueue(AddressWaiter& waiter, bool first_in_line) {
+void ParkingLot::enqueue(AddressWaiter& waiter) {
   Critical critical;
   Bucket& bucket = bucket_of(waiter.address);
   SpinGuard guard(bucket.lock);
   bucket.count.fetch_add(1, std::memory_order_seq_cst);
   waiter.signalled.store(0, std::memory_order_relaxed);
   waiter.queued.store(true, std::memory_order_relaxed);
-  if (first_in_line) {
+  if (waiter.overtaken) {
     bucket.waiters.push_front(&waiter);
   } else {
     bucket.waiters.push_back(&waiter);
@@ -56,19 +56,25 @@ void ParkingLot::wake(Bucket& bucket, AddressWaiter& waiter) {
   }
 }
 
-size_t ParkingLot::unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags) {
+size_t ParkingLot::unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags, bool* overtaken) {
   Critical critical;
   SpinGuard guard(bucket.lock);
   size_t woken = 0;
   for (AddressWaiter* waiter = bucket.waiters.front(); waiter && woken < limit;) {
     AddressWaiter* next = bucket.waiters.next(waiter);
     if (waiter->address == address && (waiter->tag & tags)) {
+      if (overtaken && waiter->overtaken) *overtaken = true;
       wake(bucket, *waiter);
       ++woken;
     }
     waiter = next;
   }
   return woken;
+}
+
+void ParkingLot::give_way() {
+  GreenThread* me = self();
+  if (me && !me->hub->in_critical()) me->hub->yield();
 }
 
 size_t ParkingLot::requeue(const void* from, const void* to, size_t wake_limit, size_t move_limit) {

@@ -18,6 +18,7 @@ struct AddressWaiter : ListNode {
   std::atomic<uint32_t> signalled{0};
   uint32_t tag = ~0u;  // unpark may ask for tags it has a bit in common with
   std::atomic<bool> queued{false};
+  bool overtaken = false;  // it was woken before, and found that somebody else had been quicker
 };
 
 /// Who is parked where. The state that decides whether to wait is the program's own (the mutex, the semaphore, the futex
@@ -27,7 +28,8 @@ struct AddressWaiter : ListNode {
 /// changes the state first and then unparks.
 class ParkingLot {
  public:
-  void enqueue(AddressWaiter& waiter, bool first_in_line = false);
+  /// Who was overtaken goes to the front.
+  void enqueue(AddressWaiter& waiter);
 
   /// Enqueues only if `still_so()`, asked under the lock that an unparker of this address takes.
   template <class Condition>
@@ -38,7 +40,8 @@ class ParkingLot {
 
   /// Wakes the longest-parked waiters on `address`, at most `limit`; returns how many.
   /// Costs one load when nobody is parked in that bucket.
-  size_t unpark(const void* address, size_t limit, uint32_t tags = ~0u) {
+  /// `overtaken`: whether one of them was.
+  size_t unpark(const void* address, size_t limit, uint32_t tags = ~0u, bool* overtaken = nullptr) {
     // The caller has just changed the program's state with an atomic read-modify-write; on x86 that is a full barrier.
 #if !defined(__x86_64__)
     std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -46,10 +49,18 @@ class ParkingLot {
     Bucket& bucket = bucket_of(address);
     if (bucket.count.load(std::memory_order_relaxed) == 0) [[likely]]
       return 0;
-    return unpark_slowly(bucket, address, limit, tags);
+    return unpark_slowly(bucket, address, limit, tags, overtaken);
   }
   bool unpark_one(const void* address) { return unpark(address, 1) != 0; }
   void unpark_all(const void* address) { unpark(address, SIZE_MAX); }
+
+  /// As unpark_one, for what the first to come gets (a mutex). If who is woken was overtaken before, the caller gives way: it
+  /// may want the same again at once, and may be made to yield only where it has it.
+  void pass_on(const void* address) {
+    bool overtaken = false;
+    unpark(address, 1, ~0u, &overtaken);
+    if (overtaken) [[unlikely]] give_way();
+  }
 
   /// Wakes at most `wake` waiters at `from` and moves at most `move` others to `to`; returns how many in all.
   size_t requeue(const void* from, const void* to, size_t wake, size_t move);
@@ -78,7 +89,8 @@ class ParkingLot {
     const auto key = reinterpret_cast<uintptr_t>(address) >> 2;
     return buckets_[(key * 0x9E3779B97F4A7C15u) >> (64 - bucket_bits)];
   }
-  size_t unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags);
+  size_t unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags, bool* overtaken);
+  static void give_way();
   static void wake(Bucket& bucket, AddressWaiter& waiter);
 
   Bucket buckets_[1 << bucket_bits];

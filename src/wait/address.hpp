@@ -23,12 +23,13 @@ class AddressWait {
   long give_up(int reason) const { return reason; }
   Arm arm(GreenThread* me) {
     waiter_.thread = me;
-    // Who has waited already and was overtaken goes first.
-    runtime().lot().enqueue(waiter_, armed_before_);
-    armed_before_ = true;
+    runtime().lot().enqueue(waiter_);
     return Arm::look_again;
   }
-  void disarm() { woken_ = !runtime().lot().dequeue(waiter_); }
+  void disarm() {
+    woken_ = !runtime().lot().dequeue(waiter_);
+    waiter_.overtaken = true;  // if it has to wait again
+  }
   bool closed() const { return false; }
   void succeeded() {}
   void abandoned() {
@@ -43,7 +44,6 @@ class AddressWait {
   AddressWaiter waiter_;
   long busy_;
   Deadline until_;
-  bool armed_before_ = false;
   bool woken_ = false;
 };
 

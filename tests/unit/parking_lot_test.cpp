@@ -47,7 +47,8 @@ TEST_F(Lot, WakesTheLongestParkedFirst) {
 TEST_F(Lot, WhoWasOvertakenGoesFirst) {
   Waiter one(&here_), again(&here_);
   lot_->enqueue(one);
-  lot_->enqueue(again, true);
+  again.overtaken = true;
+  lot_->enqueue(again);
   EXPECT_TRUE(lot_->unpark_one(&here_));
   EXPECT_TRUE(again.woken());
   EXPECT_FALSE(one.woken());
