@@ -78,17 +78,9 @@ void in_forked_child() {
   if (runtime_started()) runtime().after_fork();
 }
 
-__attribute__((constructor)) void begin() {
-  resolve_real();
-  read_config(preloaded() ? all_families : 0);
-  keep_open(config().families);
-  if (!config().keep_in_children) leave_children_alone();
-  say_verbosely("in process %ld, %s", sys::call(SYS_getpid), program_invocation_short_name);
-  on_runtime_start = &on_start;
-  pthread_atfork(&before_fork, &in_forking_parent, &in_forked_child);
-}
+__attribute__((constructor)) void at_load() { begin(); }
 
-__attribute__((destructor)) void end() { report_exit(); }
+__attribute__((destructor)) void at_exit() { report_exit(); }
 
 // main runs inside a frame where pthread_exit ends, as a thread's function does; see pthread_exit(3).
 using Main = int (*)(int, char**, char**);
@@ -127,6 +119,20 @@ int main_in_frame(int argc, char** argv, char** environment) {
 }
 
 }  // namespace
+
+bool begin() {
+  static bool begun = false;
+  if (begun) return false;
+  begun = true;
+  resolve_real();
+  read_config(preloaded() ? all_families : 0);
+  keep_open(config().families);
+  if (!config().keep_in_children) leave_children_alone();
+  say_verbosely("in process %ld, %s", sys::call(SYS_getpid), program_invocation_short_name);
+  on_runtime_start = &on_start;
+  pthread_atfork(&before_fork, &in_forking_parent, &in_forked_child);
+  return true;
+}
 
 void report_exit() {
   static std::atomic<bool> done{false};

@@ -2,6 +2,10 @@
 
 namespace guv {
 
+/// Reads the configuration and closes the gates that it says, unless that has been done, and returns whether it did. Called by
+/// the constructor; but those of other libraries may run before it, and make threads.
+bool begin();
+
 /// Writes GUV_REPORT's line for the end of the process; from exit and from _exit.
 void report_exit();
 

@@ -9,6 +9,7 @@
 #include "hub/signals.hpp"
 #include "hub/thread_body.hpp"
 #include "interpose.hpp"
+#include "lifecycle.hpp"
 
 namespace guv {
 
@@ -106,8 +107,7 @@ int real_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*sta
 int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument,
            const void* caller) {
   const int saved_errno = errno;
-  if (wants_native(caller) || (!self() && runtime_started()) || !start_runtime() ||
-      !self()) {
+  if (wants_native(caller) || (!self() && runtime_started()) || !start_runtime() || !self()) {
     return real_create(thread, attributes, start, argument);
   }
   SpawnOptions options;
@@ -211,6 +211,8 @@ using namespace guv;
 
 GUV_INTERPOSE(int, pthread_create,
               (pthread_t * thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument)) {
+  const bool closed_now = begin() && !is_open(Family::thread);
+  if (closed_now) return real_create(thread, attributes, start, argument);
   return create(thread, attributes, start, argument, __builtin_return_address(0));
 }
 

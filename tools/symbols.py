@@ -61,6 +61,8 @@ def read_table(path=TABLE):
 def problems_of_table(rows):
     count = collections.Counter(row.name for row in rows)
     found = [f"{name} has {number} rows" for name, number in count.items() if number > 1]
+    found += [f"{row.name} is of the family always and does not say why, or says so and is not" for row in rows
+              if row.kind in ("SYMBOL", "ENTRY", "INNER") and (row.family == "always") != (len(row.rest) == 4)]
     names = {row.name for row in rows if row.handled}
     found += [f"{row.name} is an alias of {row.of}, which has no wrapper" for row in rows if row.of and row.of not in names]
     expected = len(re.findall(r"^[ \t]*GUV_[A-Z]+\s*\(", TABLE.read_text(), re.M))
@@ -91,8 +93,7 @@ def document(rows):
     lines += [f"{len(handled)} names are handled, {len(safe)} need nothing, {len(gaps)} are known gaps: they can hold up "
               "all green threads while they last.", "",
               "*entry* names are also patched inside libc, so that libc's own calls arrive too; *inner* ones are only that.",
-              "", "Names of the family *always* lead to guv whatever families are switched on: they tell of threads, descriptors "
-              "and signals what it has to know.", ""]
+              "", "Names of the family *always* lead to guv whatever families are switched on.", ""]
     families = list(dict.fromkeys(row.family for row in rows))
     for family in families:
         mine = [row for row in rows if row.family == family]
@@ -107,12 +108,16 @@ def document(rows):
                     target = by_name[target.of]
                 if target is not row:
                     others[target.name].append(row.name)
-            lines += ["| name | how it is tried | waits on | also as |", "|---|---|---|---|"]
-            for row in main:
-                mark = {"ENTRY": " *entry*", "INNER": " *inner*"}.get(row.kind, "")
-                also = ", ".join(f"`{name}`" for name in others[row.name])
-                lines.append(f"| `{row.name}`{mark} | {cell(row.rest[1])} | {cell(row.rest[2])} | {also} |")
-            lines.append("")
+            for why in dict.fromkeys(tuple(row.rest[3:]) for row in main):
+                lines += [f"Because {why[0]}:", ""] if why else []
+                lines += ["| name | how it is tried | waits on | also as |", "|---|---|---|---|"]
+                for row in main:
+                    if tuple(row.rest[3:]) != why:
+                        continue
+                    mark = {"ENTRY": " *entry*", "INNER": " *inner*"}.get(row.kind, "")
+                    also = ", ".join(f"`{name}`" for name in others[row.name])
+                    lines.append(f"| `{row.name}`{mark} | {cell(row.rest[1])} | {cell(row.rest[2])} | {also} |")
+                lines.append("")
         for title, kind in (("Needs nothing", "SAFE"), ("Gaps", "GAP")):
             groups = by_reason([row for row in mine if row.kind == kind])
             if groups:

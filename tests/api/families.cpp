@@ -2,10 +2,13 @@
 //
 //   families NAME closed|open    what it must be: under guv-run with GUV_FAMILIES
 //   families NAME patch          the program links libguv, and opens the family itself
+#include <arpa/inet.h>
 #include <fcntl.h>
-#include <guv/guv.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -20,6 +23,8 @@
 #include <string_view>
 #include <utility>
 
+#include <guv/guv.hpp>
+
 #define CHECK(condition)                                                           \
   do {                                                                             \
     if (!(condition)) {                                                            \
@@ -32,6 +37,7 @@ namespace {
 
 constexpr timespec a_while{0, 20'000'000};
 constexpr int status_of_child = 7;
+bool asks_names = false;  // the call is getaddrinfo
 template <class Function>
 Function* original(const char* name, Function*) {
   return reinterpret_cast<Function*>(guv_original(name));
@@ -45,6 +51,11 @@ class Child {
   explicit Child(bool others_go_on) : patience_(others_go_on ? 60'000 : 20) {
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_) == 0);
     CHECK(pipe(begun_) == 0 && pipe(other_ran_) == 0);
+    name_server_ = ::socket(AF_INET, SOCK_DGRAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(name_server_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
     std::snprintf(lock_, sizeof lock_, "/tmp/guv-families-%d", getpid());
     const pid_t parent = getpid();
     pid_ = fork();
@@ -55,7 +66,8 @@ class Child {
   }
   ~Child() {
     if (pid_) waitpid(pid_, nullptr, 0);
-    for (const int fd : {ends_[0], ends_[1], begun_[0], begun_[1], other_ran_[0], other_ran_[1]}) close(fd);
+    for (const int fd : {ends_[0], ends_[1], begun_[0], begun_[1], other_ran_[0], other_ran_[1], name_server_})
+      close(fd);
     unlink(lock_);
   }
   Child(const Child&) = delete;
@@ -63,6 +75,12 @@ class Child {
 
   int socket() const { return ends_[0]; }
   const char* lock() const { return lock_; }
+  sockaddr_in name_server() const {
+    sockaddr_in address;
+    socklen_t size = sizeof address;
+    CHECK(getsockname(name_server_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    return address;
+  }
   void tell_other_ran() { CHECK(write(other_ran_[1], "r", 1) == 1); }
   pid_t take_pid() { return std::exchange(pid_, 0); }
 
@@ -76,11 +94,25 @@ class Child {
     flock(lock, LOCK_UN);
     CHECK(write(ends_[1], "e", 1) == 1);
     kill(parent, SIGUSR1);
+    if (asks_names) answer();
     _exit(status_of_child);
   }
 
+  // RFC 1035: the question, as an answer that there is no such name.
+  void answer() const {
+    unsigned char packet[512];
+    sockaddr_in from;
+    socklen_t size = sizeof from;
+    const ssize_t length = recvfrom(name_server_, packet, sizeof packet, 0, reinterpret_cast<sockaddr*>(&from), &size);
+    CHECK(length > 12);
+    packet[2] |= 0x80;
+    packet[3] = static_cast<unsigned char>((packet[3] & 0xf0) | 3);
+    CHECK(sendto(name_server_, packet, static_cast<size_t>(length), 0, reinterpret_cast<sockaddr*>(&from), size) ==
+          length);
+  }
+
   int patience_;  // milliseconds
-  int ends_[2], begun_[2], other_ran_[2];
+  int ends_[2], begun_[2], other_ran_[2], name_server_;
   char lock_[64];
   pid_t pid_;
 };
@@ -124,43 +156,52 @@ void call(decltype(&sigwait) function, Child&) {
   CHECK(function(&set, &signal) == 0 && signal == SIGUSR1);
 }
 
-struct Other {
-  Child& child;
-  std::atomic<bool> ran{false};
-};
-
-void* run_other(void* argument) {
-  auto* other = static_cast<Other*>(argument);
-  other->ran = true;
-  other->child.tell_other_ran();
-  return nullptr;
+void call(decltype(&sem_timedwait) function, Child&) {
+  sem_t semaphore;
+  sem_init(&semaphore, 0, 0);
+  timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += a_while.tv_nsec;
+  until.tv_sec += until.tv_nsec / 1'000'000'000;
+  until.tv_nsec %= 1'000'000'000;
+  CHECK(function(&semaphore, &until) == -1);
+  sem_destroy(&semaphore);
 }
 
-/// Whether another green thread gets to run while `function` waits, is as expected.
+void call(decltype(&getaddrinfo) function, Child& child) {
+  CHECK(res_init() == 0);
+  _res.nscount = 1;
+  _res.nsaddr_list[0] = child.name_server();
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_family = AF_INET;  // one question
+  CHECK(function("no-such-name.invalid.", nullptr, &hints, &found) == EAI_NONAME);
+}
+
+/// Whether it is as expected, that another green thread gets to run while `function` waits or that none does.
 template <class Function>
 bool others_go_on(bool expected, Function function) {
   Child child(expected);
-  Other other{child};
-  pthread_t thread;
-  CHECK(pthread_create(&thread, nullptr, &run_other, &other) == 0);
+  std::atomic<bool> ran{false};
+  auto other = guv::spawn([&] {
+    ran = true;
+    child.tell_other_ran();
+  });
   call(function, child);
-  const bool ran = other.ran;
-  pthread_join(thread, nullptr);
-  return ran == expected;
+  const bool seen = ran;
+  other.get();
+  return seen == expected;
 }
 
 template <class Function>
 int test(const char* family, const char* name, Function direct, std::string_view how) {
   if (how == "patch") {
-    CHECK(!guv_is_monkey_patched("thread") && !guv_is_monkey_patched("sync"));
-    CHECK(guv_monkey_patch("thread") == 0);
-    CHECK(guv_is_monkey_patched("thread") && guv_is_monkey_patched("sync"));
-    CHECK(!guv_is_monkey_patched(family) && !guv_is_monkey_patched(name));
+    CHECK(!guv_is_monkey_patched("sync") && !guv_is_monkey_patched(family) && !guv_is_monkey_patched(name));
     CHECK(others_go_on(false, direct));
     CHECK(guv_monkey_patch("all,nonsense") == -EINVAL);
     CHECK(!guv_is_monkey_patched(family));
     CHECK(guv_monkey_patch(family) == 0);
     CHECK(guv_monkey_patch(family) == 0);
+    CHECK(guv_is_monkey_patched("sync"));
   }
   const bool open = how != "closed";
   CHECK(guv_is_monkey_patched(family) == open && guv_is_monkey_patched(name) == open);
@@ -189,5 +230,8 @@ int main(int count, char** arguments) {
   TEST(process, waitpid);
   TEST(file, flock);
   TEST(signal, sigwait);
+  TEST(sync, sem_timedwait);
+  asks_names = true;
+  TEST(dns, getaddrinfo);
   return 2;
 }

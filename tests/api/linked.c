@@ -16,6 +16,8 @@
     }                                                                      \
   } while (0)
 
+int early_thread_ran(void);  // in a library whose constructor runs before guv's
+
 enum { threads = 5 };
 
 static sem_t go;
@@ -39,6 +41,7 @@ static void native_until_told(void) {
 
 int main(void) {
   CHECK(strcmp(guv_version(), EXPECTED_VERSION) == 0);
+  CHECK(early_thread_ran());
   native_until_told();
   CHECK(guv_monkey_patch(NULL) == 0);
   CHECK(guv_is_monkey_patched("all") && guv_is_monkey_patched("pthread_create"));

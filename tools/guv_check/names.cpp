@@ -29,7 +29,7 @@ struct Row {
 
 // clang-format off
 constexpr Row rows[] = {
-#define GUV_SYMBOL(name, family, how, waits_on) {#name, Standing::green, how " → " waits_on},
+#define GUV_SYMBOL(name, family, how, waits_on, ...) {#name, Standing::green, how " → " waits_on},
 #define GUV_ENTRY GUV_SYMBOL
 #define GUV_INNER GUV_SYMBOL
 #define GUV_ALIAS(other, name) {#other, Standing::green, "as " #name},
