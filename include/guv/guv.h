@@ -156,9 +156,27 @@ GUV_API int guv_hub_exceptions(int print);
  *  0; -ETIMEDOUT: still busy at the deadline. */
 GUV_API int guv_wait(const void* address, int (*busy)(void* argument), void* argument, int64_t deadline);
 
+/** As guv_wait, for a place in a line that others serve: before the wait ends for another reason (the deadline, a kill, a
+ *  time-out, a cancellation) `leave(argument)` is called on the caller. It takes the place out of the line and returns 1; or 0
+ *  when its turn has come meanwhile: then guv_wait_in_line returns 0, and the kill is for the next wait. */
+GUV_API int guv_wait_in_line(const void* address, int (*busy)(void* argument), int (*leave)(void* argument), void* argument,
+                             int64_t deadline);
+
 /** Wakes at most `limit` of those who wait at `address`, the first come first; returns how many. One load when there is nobody.
  *  Before it the caller changes an atomic variable with sequential consistency. On the hub too. */
 GUV_API size_t guv_wake(const void* address, size_t limit);
+
+/** A lock for a handful of instructions on data that several threads share. All zeros is unlocked. */
+typedef struct guv_lock {
+  uint32_t opaque;
+} guv_lock;
+
+/** Takes the lock. Until it is released the thread keeps its processor to itself: signal handlers and other green threads wait. So what is
+ *  done meanwhile must be short and must not wait; malloc(3) might. On the hub too. */
+GUV_API void guv_lock_acquire(guv_lock* lock);
+
+/** Gives it back; on the same thread. */
+GUV_API void guv_lock_release(guv_lock* lock);
 
 /* ---- time-outs --------------------------------------------------------------------------------------------------------*/
 

@@ -43,13 +43,32 @@ auto on_hub(Call call) -> std::invoke_result_t<Call> {
   return job.result;
 }
 
-/// Waits at `address` while `busy()`; 0 or a negative errno value.
+/// Waits at `address` while `busy()`; 0 or a negative errno value. Before it gives up it asks `leave()`, which may say that it
+/// is too late for that: 0.
+template <class Busy, class Leave>
+int wait_in_line(const void* address, int64_t until, Busy busy, Leave leave) {
+  const auto give_up = [&](int error) { return leave() ? error : 0; };
+  if (on_the_loop()) return busy() ? give_up(-EDEADLK) : 0;
+  if (!runtime_started() && !start_runtime()) return busy() ? give_up(-ENOTSUP) : 0;
+  GreenThread* me = self();
+  AddressWait on(address, EBUSY, deadline(until));
+  // What ends the wait is looked at here, where a turn that has come goes before it.
+  const long result = blocking(on, [&](Mode) -> long {
+    if (!busy()) return 0;
+    if (!me || (!cancel_due(*me) && me->interrupts.empty())) return EBUSY;
+    return give_up(ECANCELED);
+  });
+  if (result == ETIMEDOUT) return give_up(-ETIMEDOUT);
+  if (result != ECANCELED) return 0;
+  on.abandoned();
+  test_cancel(*me);
+  return -Hub::take_interrupt(*me);
+}
+
+/// Where there is no line to leave.
 template <class Busy>
 int wait_at(const void* address, int64_t until, Busy busy) {
-  if (on_the_loop()) return busy() ? -EDEADLK : 0;
-  AddressWait on(address, EBUSY, deadline(until));
-  on.cancellation_point = true;
-  return -static_cast<int>(blocking(on, [&](Mode) -> long { return busy() ? EBUSY : 0; }));
+  return wait_in_line(address, until, busy, [] { return true; });
 }
 
 }  // namespace guv::api

@@ -194,7 +194,7 @@ class Hub {
   uv_loop_s* uv_loop_ = nullptr;
 };
 
-inline Critical::Critical() {
+inline void Critical::enter() {
   if (Hub* hub = per_thread.hub) {
     hub->enter_critical();
   } else {
@@ -203,7 +203,7 @@ inline Critical::Critical() {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
-inline Critical::~Critical() {
+inline void Critical::leave() {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (Hub* hub = per_thread.hub) {
     hub->leave_critical();

@@ -100,10 +100,14 @@ class ParkingLot {
 /// sem_post while the interrupted code holds a bucket's lock, or is half-way through the ready queue.
 class Critical {
  public:
-  Critical();
-  ~Critical();
+  Critical() { enter(); }
+  ~Critical() { leave(); }
   Critical(const Critical&) = delete;
   Critical& operator=(const Critical&) = delete;
+
+  // For a section that does not end with a scope.
+  static void enter();
+  static void leave();
 
  private:
   static void leave_on_kernel_thread();
