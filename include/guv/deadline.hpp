@@ -26,6 +26,7 @@ class Deadline {
       : nanoseconds_(std::chrono::nanoseconds(moment.time_since_epoch()).count()) {}
 
   constexpr bool is_never() const { return nanoseconds_ == GUV_NEVER; }
+  constexpr bool is_at_once() const { return nanoseconds_ == 0; }
   bool passed() const { return !is_never() && guv_now() >= nanoseconds_; }
 
   /// As the functions of guv.h take it.

@@ -40,6 +40,12 @@ inline int check(int result) {
   return result;
 }
 
+/// Whether a wait came to its end before the deadline; throws what else has ended it.
+inline bool in_time(int result) {
+  if (result != -ETIMEDOUT) check(result);
+  return result != -ETIMEDOUT;
+}
+
 }  // namespace detail
 
 }  // namespace v1

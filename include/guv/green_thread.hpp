@@ -44,6 +44,19 @@ inline void print_exception(const char* where) {
   }
 }
 
+/// Calls what link() or rawlink() was given.
+inline void call_link(const std::function<void()>& link) {
+  try {
+    link();
+  } catch (abi::__forced_unwind&) {
+    throw;  // pthread_exit, pthread_cancel
+  } catch (...) {
+    print_exception("a link");
+  }
+}
+
+class Links;
+
 /// What a thread and those who know of it share.
 class Task {
  public:
@@ -186,13 +199,14 @@ using ResultOf = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Argum
 
 }  // namespace detail
 
-/// Names one call that link() has arranged; for unlink().
+/// Names one call that link() or rawlink() has arranged; for unlink().
 class LinkId {
  public:
   LinkId() = default;
 
  private:
   friend class Greenlet;
+  friend class detail::Links;
   explicit LinkId(void* link) : link_(link) {}
   void* link_ = nullptr;
 };
@@ -287,13 +301,7 @@ class Greenlet {
   static void drop(guv_thread*, void* task) { static_cast<detail::Task*>(task)->release(); }
   static void call_link(guv_thread*, void* argument) {
     const std::unique_ptr<std::function<void()>> link(static_cast<std::function<void()>*>(argument));
-    try {
-      (*link)();
-    } catch (abi::__forced_unwind&) {
-      throw;
-    } catch (...) {
-      detail::print_exception("a link");
-    }
+    detail::call_link(*link);
   }
 
   detail::TaskPointer task_;

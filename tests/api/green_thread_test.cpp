@@ -12,17 +12,13 @@
 
 #include <guv/guv.hpp>
 
+#include "kernel_thread.hpp"
+
 [[maybe_unused]] static const int all_calls_are_green = guv_monkey_patch(nullptr);
 
 using namespace std::chrono_literals;
 
 namespace {
-
-/// A thread of the kernel's, whatever is green: guv_offload's are.
-template <class Function>
-void on_kernel_thread(Function function) {
-  guv::offload(function);
-}
 
 // ---- spawn ------------------------------------------------------------------------------------------------------
 
