@@ -18,6 +18,9 @@ class Deadline {
   /// Has passed: what cannot be had at once is not waited for.
   static constexpr Deadline at_once() { return Deadline(0); }
 
+  /// As the functions of guv.h take it.
+  static constexpr Deadline at(int64_t nanoseconds) { return Deadline(nanoseconds); }
+
   /// In `duration` from now; one that is too long to be told never comes, a negative one has passed.
   template <class Rep, class Period>
   Deadline(std::chrono::duration<Rep, Period> duration) : nanoseconds_(in(duration)) {}

@@ -237,15 +237,12 @@ class AsyncResult {
   /// Gives the value, made of `value` (nothing for AsyncResult<void>). Throws std::logic_error when there is a value or exception already.
   template <class... Value>
   void set(Value&&... value) {
-    // Who waits may destroy this before we are done.
-    const auto state = state_;
-    state->settled(state->outcome.give_value(std::forward<Value>(value)...));
+    if (!give([&](auto& outcome) { return outcome.give_value(std::forward<Value>(value)...); })) throw_set_already();
   }
 
   /// Gives an exception, which get() will throw.
   void set_exception(std::exception_ptr exception) {
-    const auto state = state_;
-    state->settled(state->outcome.give_exception(std::move(exception)));
+    if (!give([&](auto& outcome) { return outcome.give_exception(std::move(exception)); })) throw_set_already();
   }
   template <class Exception>
   requires(!std::is_convertible_v<Exception, std::exception_ptr>) void set_exception(Exception exception) {
@@ -313,26 +310,38 @@ class AsyncResult {
 
   AsyncResult() : state_(std::make_shared<State>()) {}
 
- private:
+ protected:
   struct State {
     detail::Outcome<T> outcome;
     detail::Lock lock;
     detail::Links links{lock};
     bool announced = false;  // to the links; under the lock
-
-    void settled(bool by_us) {
-      if (!by_us) throw std::logic_error("Trying to set an AsyncResult that is set already.");
-      detail::Links::Snapshot due;
-      {
-        const std::lock_guard guard(lock);
-        announced = true;
-        due = links.snapshot();
-      }
-      detail::Links::post(due);
-    }
   };
 
+  /// `settle(outcome)` gives the value or exception; whether there was none.
+  template <class Settle>
+  bool give(Settle settle) {
+    // Who waits may destroy this object before we are done.
+    const auto state = state_;
+    if (!settle(state->outcome)) return false;
+    detail::Links::Snapshot due;
+    {
+      const std::lock_guard guard(state->lock);
+      state->announced = true;
+      due = state->links.snapshot();
+    }
+    detail::Links::post(due);
+    return true;
+  }
+
+  State& state() const { return *state_; }
+
+ private:
   explicit AsyncResult(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+  [[noreturn]] static void throw_set_already() {
+    throw std::logic_error("Trying to set an AsyncResult that is set already.");
+  }
 
   std::shared_ptr<State> state_;
 };

@@ -249,4 +249,10 @@ GUV_API struct uv_loop_s* guv_uv_loop(void);
 
 #include <guv/patcher.h>
 
+#include <guv/event.h>
+#include <guv/local.h>
+#include <guv/pool.h>
+#include <guv/queue.h>
+#include <guv/semaphore.h>
+
 #endif

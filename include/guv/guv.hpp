@@ -9,6 +9,7 @@
 #include "guv/local.hpp"
 #include "guv/net.hpp"
 #include "guv/patcher.hpp"
+#include "guv/pool.hpp"
 #include "guv/queue.hpp"
 #include "guv/semaphore.hpp"
 #include "guv/timeout.hpp"
