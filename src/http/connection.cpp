@@ -60,10 +60,12 @@ void Connection::run() {
       if (!read_head()) break;
       answer();
     } while (keep_alive_);
+    close_gently();
   } catch (const std::system_error&) {
-    return;  // the client is gone, or too slow
+    // The client is gone, or too slow.
+  } catch (const GreenExit&) {
+    // The application ended its thread.
   }
-  close_gently();
 }
 
 bool Connection::start() {
@@ -195,15 +197,28 @@ Response Connection::call_app() {
     return server_.app(request_);
   } catch (const BadRequest& bad) {
     return refusal(bad.status());
+  } catch (...) {
+    log_exception();
+  }
+  return refusal(500);
+}
+
+// Of the application, in a catch block. What ends the thread, or the connection, is thrown on.
+void Connection::log_exception() {
+  try {
+    throw;
   } catch (const abi::__forced_unwind&) {
-    throw;  // the thread is being cancelled
+    throw;  // it is being cancelled
+  } catch (const GreenExit&) {
+    throw;
+  } catch (const TimedOut&) {
+    server_.log_error("the application threw: timed out");
   } catch (const std::exception& error) {
     if (lost_) throw;
     server_.log_error(std::string("the application threw: ") + error.what());
   } catch (...) {
     server_.log_error("the application threw something that is no std::exception");
   }
-  return refusal(500);
 }
 
 Response Connection::refusal(int status) {
@@ -297,22 +312,16 @@ void Connection::stream(const Response& response) {
   out_.clear();
 }
 
+// Whether the body is whole.
 bool Connection::produce(const Response& response) {
-  std::string failure;
   try {
     Writer writer(this);
     response.produce_(writer);
     if (framing_ != Framing::length || left_ == 0) return true;
-    failure = "the application wrote less than its Content-Length";
-  } catch (const abi::__forced_unwind&) {
-    throw;
-  } catch (const std::exception& error) {
-    if (lost_) throw;
-    failure = std::string("the application threw: ") + error.what();
+    server_.log_error("the application wrote less than its Content-Length");
   } catch (...) {
-    failure = "the application threw something that is no std::exception";
+    log_exception();
   }
-  server_.log_error(failure);
   if (sent_ == 0) {  // so nor is the head
     send(refusal(500));
   } else {
@@ -350,6 +359,7 @@ void Connection::write_piece(std::string_view data) {
 
 void Connection::upgrade(const Response& response) {
   keep_alive_ = false;
+  upgraded_ = true;
   out_ = "HTTP/1.1 101 Switching Protocols\r\n";
   begin_fields(response);
   out_ += "Connection: Upgrade\r\n\r\n";
@@ -360,12 +370,8 @@ void Connection::upgrade(const Response& response) {
   try {
     Stream stream(this);
     response.upgrade_(stream);
-  } catch (const abi::__forced_unwind&) {
-    throw;
-  } catch (const std::exception& error) {
-    server_.log_error(std::string("the application threw: ") + error.what());
   } catch (...) {
-    server_.log_error("the application threw something that is no std::exception");
+    log_exception();
   }
 }
 
@@ -424,7 +430,7 @@ void Connection::close_gently() {
   const Deadline until(linger_time);
   if (transport_) transport_->finish(until);
   shutdown(fd_, SHUT_WR);
-  if (body_done_ && begin_ == end_) return;
+  if (body_done_ && begin_ == end_ && !upgraded_) return;
   begin_ = end_ = 0;
   while (!at_end_ && fill(until) > 0) end_ = 0;
 }

@@ -61,6 +61,7 @@ class Connection : public ListNode {
 
   void answer();
   Response call_app();
+  void log_exception();
   static Response refusal(int status);
   void refuse(int status);
   void send(const Response& response);
@@ -85,6 +86,7 @@ class Connection : public ListNode {
   bool at_end_ = false;  // the client sends no more
   bool lost_ = false;    // nor can we
   bool aborted_ = false;
+  bool upgraded_ = false;
 
   // What was read. A head does not move while its request lasts, since everything points into it; the body comes after it.
   const std::size_t capacity_;

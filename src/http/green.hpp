@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "guv/deadline.hpp"
 #include "guv/guv.h"
 
 namespace guv::green {
@@ -25,25 +26,31 @@ inline int spawn(std::function<void()> body, guv_thread** thread = nullptr) {
   return error;
 }
 
-/// A mutex that parks whoever waits, also where libc's do not. It is taken for moments only, so a kill that comes meanwhile
-/// does not end the wait; the thread hears of it no more.
+/// A mutex that parks whoever waits, also where libc's do not.
 class Lock {
  public:
-  void lock() {
+  /// Waits for it. 0, or what ends waits: a kill's error, -ETIMEDOUT.
+  int acquire(Deadline until) {
     int free = 0;
-    if (state_.compare_exchange_strong(free, 1)) return;
-    while (state_.exchange(2) != 0) wait();
+    if (state_.compare_exchange_strong(free, 1)) return 0;
+    const auto busy = [](void* state) -> int { return static_cast<std::atomic<int>*>(state)->load() != 0; };
+    while (state_.exchange(2) != 0) {
+      if (const int error = guv_wait(&state_, busy, &state_, until.nanoseconds())) return error;
+    }
+    return 0;
   }
+
+  /// For what is held for moments only: a kill that comes meanwhile does not end the wait, and the thread hears of it no more.
+  void lock() {
+    while (acquire(Deadline::never())) {
+    }
+  }
+
   void unlock() {
     if (state_.exchange(0) == 2) guv_wake(&state_, 1);
   }
 
  private:
-  void wait() {
-    const auto busy = [](void* state) -> int { return static_cast<std::atomic<int>*>(state)->load() != 0; };
-    guv_wait(&state_, busy, &state_, GUV_NEVER);
-  }
-
   std::atomic<int> state_{0};  // 0: free, 1: taken, 2: taken, and somebody may wait
 };
 

@@ -60,10 +60,11 @@ std::string decoded(std::string_view text, bool plus) {
   return out;
 }
 
-bool lists(std::string_view list, std::string_view token) {
+bool lists(std::string_view list, std::string_view token, Case letters) {
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
-    if (same_name(trimmed(list.substr(0, comma)), token)) return true;
+    const std::string_view item = trimmed(list.substr(0, comma));
+    if (letters == Case::matters ? item == token : same_name(item, token)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;

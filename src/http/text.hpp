@@ -21,8 +21,10 @@ bool is_field_value(std::string_view text);
 /// Replaces %XX, and '+' by a space where `plus`. What is no such escape stays.
 std::string decoded(std::string_view text, bool plus);
 
-/// Does the comma-separated list have `token`, in any case of letters?
-bool lists(std::string_view list, std::string_view token);
+enum class Case { ignored, matters };
+
+/// Does the comma-separated list have `token`?
+bool lists(std::string_view list, std::string_view token, Case letters = Case::ignored);
 
 void append_number(std::string& out, std::uint64_t number, int base = 10);
 

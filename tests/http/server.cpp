@@ -1,15 +1,14 @@
 // The application that the tests of libguv_http talk to: http_server [name=value…], with Options. Prints
 // "listening PORT". SIGTERM ends it gracefully.
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <guv/green_thread.hpp>
 #include <guv/http.hpp>
+#include <guv/net.hpp>
+#include <guv/websocket.hpp>
 #include <stdexcept>
 #include <string>
 
@@ -22,22 +21,6 @@ namespace {
 
 guv::http::Server* server;
 std::chrono::milliseconds grace{5000};
-
-int listen_on_loopback() {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (bind(listener, reinterpret_cast<sockaddr*>(&address), length) || listen(listener, 511) ||
-      getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length)) {
-    std::perror("listen");
-    std::exit(1);
-  }
-  std::printf("listening %d\n", ntohs(address.sin_port));
-  std::fflush(stdout);
-  return listener;
-}
 
 Response environ(Request& request) {
   std::string text;
@@ -65,6 +48,65 @@ Response broken_after(std::size_t pieces) {
   });
 }
 
+void echo(guv::WebSocket& socket) {
+  while (const auto message = socket.wait()) {
+    message->is_text ? socket.send(message->data) : socket.send_binary(message->data);
+  }
+  std::printf("closed with %d \"%s\"\n", socket.close_code(), socket.close_reason().c_str());
+  std::fflush(stdout);
+}
+
+void describe(guv::WebSocket& socket) {
+  socket.send(socket.path() + " " + std::string(socket.origin()) + " " + socket.protocol() + " " +
+              socket.environ()["HTTP_HOST"]);
+}
+
+/// Sends in one thread while it waits in another.
+void tick(guv::WebSocket& socket) {
+  bool open = true;
+  auto ticker = guv::spawn([&] {
+    for (int i = 0; open; ++i) {
+      socket.send("tick " + std::to_string(i));
+      guv::sleep(std::chrono::milliseconds(5));
+    }
+  });
+  while (const auto message = socket.wait()) socket.send(message->data);
+  open = false;
+  ticker.join();
+}
+
+void time_out(guv::WebSocket& socket) {
+  try {
+    socket.wait(std::chrono::milliseconds(20));
+  } catch (const guv::TimedOut&) {
+    socket.send("timed out");
+  }
+  socket.close(4000, "that was it");
+  const bool closed = !socket.wait();
+  std::printf("%s, %d\n", closed ? "closed" : "open", socket.close_code());
+  try {
+    socket.send("too late");
+  } catch (const std::system_error& error) {
+    std::printf("%s\n", error.code() == std::errc::broken_pipe ? "EPIPE" : error.what());
+  }
+  std::fflush(stdout);
+}
+
+guv::WebSocketOptions chosen() {
+  return {.max_message = 100000, .protocols = {"best", "good"}, .allow_origin = [](std::string_view origin) {
+            return origin != "http://evil";
+          }};
+}
+
+const std::map<std::string, guv::http::App> sockets{
+    {"/ws/echo", guv::websocket(echo)},
+    {"/ws/describe", guv::websocket(describe, chosen())},
+    {"/ws/small", guv::websocket(echo, chosen())},
+    {"/ws/tick", guv::websocket(tick)},
+    {"/ws/time-out", guv::websocket(time_out)},
+    {"/ws/throw", guv::websocket([](guv::WebSocket&) { throw std::runtime_error("thrown on purpose"); })},
+};
+
 Response application(Request& request) {
   const std::string path = request.path();
   if (path == "/hello") return "Hello, world!";
@@ -90,6 +132,7 @@ Response application(Request& request) {
     return "slow\n";
   }
   if (path == "/parameter") return request.parameter("name").value_or("(none)");
+  if (const auto socket = sockets.find(path); socket != sockets.end()) return socket->second(request);
   return Response(404, "no " + path + "\n");
 }
 
@@ -131,8 +174,10 @@ int main(int argc, char** argv) {
     const std::size_t equals = argument.find('=');
     set_option(options, argument.substr(0, equals), argument.substr(equals + 1));
   }
-  const int listener = listen_on_loopback();
-  guv::http::Server one(listener, application, options);
+  const guv::Socket listener = guv::listen("127.0.0.1", 0);
+  std::printf("listening %d\n", listener.address().port());
+  std::fflush(stdout);
+  guv::http::Server one(listener.fd(), application, options);
   server = &one;
   signal(SIGTERM, [](int) { server->stop(grace); });
   one.run();

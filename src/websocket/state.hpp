@@ -1,0 +1,54 @@
+// One WebSocket: frames are wslay's (decision 09), input and output are ours.
+#pragma once
+
+#include <wslay/wslay.h>
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "guv/websocket.hpp"
+#include "http/green.hpp"
+
+namespace guv::inline v1 {
+
+class WebSocket::State {
+ public:
+  State(http::Stream& stream, const WebSocketOptions& options, std::string protocol);
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  std::optional<Message> wait(Deadline until);
+  void send(std::uint8_t opcode, std::string_view data);
+  void close(std::uint16_t code, std::string_view reason);
+  /// The end of the handler: closes, and waits for the client to do so.
+  void finish(std::uint16_t code);
+
+  http::Stream& stream;
+  const WebSocketOptions& options;
+  const std::string protocol;
+  std::uint16_t close_code = 0;
+  std::string close_reason;
+
+ private:
+  static ssize_t on_input(wslay_event_context_ptr, std::uint8_t* buffer, std::size_t size, int, void* state);
+  static ssize_t on_output(wslay_event_context_ptr, const std::uint8_t* data, std::size_t size, int, void* state);
+  static void on_frame(wslay_event_context_ptr, const wslay_event_on_frame_recv_start_arg* frame, void* state);
+  static void on_message(wslay_event_context_ptr, const wslay_event_on_msg_recv_arg* message, void* state);
+
+  void use_input();
+  void leave();
+  int write_output();
+
+  wslay_event_context_ptr context_ = nullptr;
+  char input_[4096];
+  std::size_t begin_ = 0, end_ = 0;  // what is not yet used of it
+  std::deque<Message> messages_;     // received, not yet asked for
+  std::string output_;               // frames to be written
+
+  green::Lock lock_;     // of the context and the output: a thread may be made to yield anywhere
+  green::Lock writing_;  // whoever writes to the stream
+};
+
+}  // namespace guv::inline v1
