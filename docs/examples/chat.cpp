@@ -32,7 +32,7 @@ constexpr const char* page = R"html(<!doctype html>
 /// Everybody who is there. Each has a queue and a thread that sends what is in it, so that a slow reader holds nobody up.
 class Room {
  public:
-  void join(guv::websocket::WebSocket& socket) {
+  void join(guv::WebSocket& socket) {
     auto lines = std::make_shared<guv::Queue<std::string>>(100);
     members_.insert(lines);
     auto sender = guv::spawn([&socket, lines] {
@@ -47,7 +47,7 @@ class Room {
  private:
   void say(const std::string& line) {
     // A member whose queue is full is too slow and misses the line.
-    for (const auto& lines : members_) lines->try_put(line);
+    for (const auto& lines : members_) lines->try_put(std::string(line));
   }
 
   std::set<std::shared_ptr<guv::Queue<std::string>>> members_;
@@ -55,9 +55,9 @@ class Room {
 
 int main(int count, char** arguments) {
   guv::Socket listener = guv::listen("127.0.0.1", count > 1 ? static_cast<std::uint16_t>(std::atoi(arguments[1])) : 8001);
-  std::cout << "listening on port " << listener.local_port() << std::endl;
+  std::cout << "listening on port " << listener.address().port() << std::endl;
   Room room;
-  const auto chat = guv::websocket::websocket([&](guv::websocket::WebSocket& socket) { room.join(socket); });
+  const auto chat = guv::websocket([&](guv::WebSocket& socket) { room.join(socket); });
   guv::http::serve(listener.fd(), [&](guv::http::Request& request) -> guv::http::Response {
     if (request.path() == "/chat") return chat(request);
     return guv::http::Response(page).set("Content-Type", "text/html; charset=utf-8");

@@ -7,9 +7,8 @@
 
 int main(int count, char** arguments) {
   guv::Socket listener = guv::listen("127.0.0.1", count > 1 ? static_cast<std::uint16_t>(std::atoi(arguments[1])) : 8001);
-  std::cout << "listening on port " << listener.local_port() << std::endl;
-  guv::serve(listener, [](guv::Socket& client) {
-    char buffer[4096];
-    while (const std::size_t size = client.recv(buffer, sizeof buffer)) client.send_all({buffer, size});
+  std::cout << "listening on port " << listener.address().port() << std::endl;
+  guv::serve(listener, [](guv::Socket client, const guv::Address&) {
+    for (std::string data; !(data = client.recv(4096)).empty();) client.send(data);
   });
 }

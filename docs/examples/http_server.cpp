@@ -7,7 +7,7 @@
 
 int main(int count, char** arguments) {
   guv::Socket listener = guv::listen("127.0.0.1", count > 1 ? static_cast<std::uint16_t>(std::atoi(arguments[1])) : 8001);
-  std::cout << "listening on port " << listener.local_port() << std::endl;
+  std::cout << "listening on port " << listener.address().port() << std::endl;
   guv::http::serve(listener.fd(), [](guv::http::Request& request) -> guv::http::Response {
     if (request.path() == "/") return "Hello, world!";
     if (request.path() == "/echo") return request.body().read();
