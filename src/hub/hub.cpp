@@ -109,9 +109,12 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
   const size_t stack_size = options.user_stack ? 0 : options.stack_size;
   bool reused = false;
   runtime().preemption().arm();
-  Critical critical;
-  StackSlot slot = stacks_.take(stack_size + room, &reused);
+  const StackSlot slot = [&] {
+    const Critical critical;
+    return stacks_.take(stack_size + room, &reused);
+  }();
   if (!slot) return nullptr;
+  // Not in a critical section: libc allocates memory and takes the loader's lock for the TCB, and may have to wait.
   const auto place =
       ((reinterpret_cast<uintptr_t>(slot.top()) - sizeof(char*) - sizeof(GreenThread)) & ~uintptr_t{63}) - colour_of(slot);
   auto* thread = reinterpret_cast<GreenThread*>(place);
@@ -157,6 +160,7 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
                                     : reinterpret_cast<void*>(tcb::stack_top_below(handle));
   prepare_context(thread->context, low, frames, &Hub::run_thread, thread);
   thread->context.thread_pointer = handle;
+  const Critical critical;
   const GreenThread& creator = current_ ? *current_ : runtime().main_thread();
   signals::inherit_mask(creator, *thread);
   strcpy(thread->name, creator.name);
@@ -185,6 +189,7 @@ inline bool Hub::loop_is_due() {
 }
 
 inline void Hub::switch_away(GreenThread* me) {
+  GUV_ASSERT(critical_ == 1, "a green thread waits in the middle of a critical section");
   ++counts_.switches;
   GreenThread* next = loop_is_due() ? nullptr : ready_.pop_front();
   if (!next) {
@@ -480,6 +485,7 @@ void Hub::give_back(const StackSlot& slot) {
 
 void Hub::leave(void (*go)(void*), void* argument) {
   enter_critical();
+  GUV_ASSERT(critical_ == 1, "a green thread waits in the middle of a critical section");
   GreenThread* me = current_;
   me->state = State::elsewhere;
   me->permit = false;
