@@ -156,12 +156,6 @@ GUV_API int guv_hub_exceptions(int print);
  *  0; -ETIMEDOUT: still busy at the deadline. */
 GUV_API int guv_wait(const void* address, int (*busy)(void* argument), void* argument, int64_t deadline);
 
-/** As guv_wait, for a place in a line that others serve: before the wait ends for another reason (the deadline, a kill, a
- *  time-out, a cancellation) `leave(argument)` is called on the caller. It takes the place out of the line and returns 1; or 0
- *  when its turn has come meanwhile: then guv_wait_in_line returns 0, and the kill is for the next wait. */
-GUV_API int guv_wait_in_line(const void* address, int (*busy)(void* argument), int (*leave)(void* argument), void* argument,
-                             int64_t deadline);
-
 /** Wakes at most `limit` of those who wait at `address`, the first come first; returns how many. One load when there is nobody.
  *  Before it the caller changes an atomic variable with sequential consistency. On the hub too. */
 GUV_API size_t guv_wake(const void* address, size_t limit);
@@ -177,6 +171,19 @@ GUV_API void guv_lock_acquire(guv_lock* lock);
 
 /** Gives it back; on the same thread. */
 GUV_API void guv_lock_release(guv_lock* lock);
+
+/** A thread's turn to go on, for which it waits and which another thread gives it. On the stack of the thread that waits. */
+typedef struct guv_turn {
+  uint64_t opaque[2];
+} guv_turn;
+
+/** Waits until the turn is given. Called with the lock held under which others find the turn, and give it; returns without it. Before the wait
+ *  ends for another reason (the deadline, a kill, a time-out, a cancellation) `leave(argument)` is called with the lock held: it puts the turn
+ *  where nobody finds it. A turn that has been given goes before: then this returns 0, and the kill is for the next wait. */
+GUV_API int guv_turn_wait(guv_turn* turn, guv_lock* lock, void (*leave)(void* argument), void* argument, int64_t deadline);
+
+/** Gives a turn that is waited for, with the lock held. On the hub too. */
+GUV_API void guv_turn_give(guv_turn* turn);
 
 /* ---- time-outs --------------------------------------------------------------------------------------------------------*/
 

@@ -43,16 +43,15 @@ auto on_hub(Call call) -> std::invoke_result_t<Call> {
   return job.result;
 }
 
-/// Waits at `address` while `busy()`; 0 or a negative errno value. Before it gives up it asks `leave()`, which may say that it
-/// is too late for that: 0.
-template <class Busy, class Leave>
-int wait_in_line(const void* address, int64_t until, Busy busy, Leave leave) {
+/// Waits for `on` while `busy()`; 0 or a negative errno value. Before it gives up it asks `leave()`, which may say that it is
+/// too late for that: 0.
+template <class On, class Busy, class Leave>
+int wait_for(On on, Busy busy, Leave leave) {
   const auto give_up = [&](int error) { return leave() ? error : 0; };
   if (on_the_loop()) return busy() ? give_up(-EDEADLK) : 0;
   if (!runtime_started() && !start_runtime()) return busy() ? give_up(-ENOTSUP) : 0;
   GreenThread* me = self();
-  AddressWait on(address, EBUSY, deadline(until));
-  // What ends the wait is looked at here, where a turn that has come goes before it.
+  // What ends the wait is looked at here, where what was waited for goes before it.
   const long result = blocking(on, [&](Mode) -> long {
     if (!busy()) return 0;
     if (!me || (!cancel_due(*me) && me->interrupts.empty())) return EBUSY;
@@ -65,10 +64,10 @@ int wait_in_line(const void* address, int64_t until, Busy busy, Leave leave) {
   return -Hub::take_interrupt(*me);
 }
 
-/// Where there is no line to leave.
+/// Waits at `address` while `busy()`; 0 or a negative errno value.
 template <class Busy>
 int wait_at(const void* address, int64_t until, Busy busy) {
-  return wait_in_line(address, until, busy, [] { return true; });
+  return wait_for(AddressWait(address, EBUSY, deadline(until)), busy, [] { return true; });
 }
 
 }  // namespace guv::api

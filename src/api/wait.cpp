@@ -1,16 +1,8 @@
 // Waiting at an address, for time, and for others to run.
 #include "api/api.hpp"
-#include "base/spinlock.hpp"
 #include "guv/guv.h"
 
 using namespace guv;
-
-namespace {
-
-static_assert(sizeof(Spinlock) <= sizeof(guv_lock));
-Spinlock& spinlock_in(guv_lock* lock) { return *reinterpret_cast<Spinlock*>(lock); }
-
-}  // namespace
 
 extern "C" {
 
@@ -18,11 +10,6 @@ int64_t guv_now(void) { return now(); }
 
 int guv_wait(const void* address, int (*busy)(void*), void* argument, int64_t deadline) {
   return api::wait_at(address, deadline, [=] { return busy(argument); });
-}
-
-int guv_wait_in_line(const void* address, int (*busy)(void*), int (*leave)(void*), void* argument, int64_t deadline) {
-  return api::wait_in_line(
-      address, deadline, [=] { return busy(argument); }, [=] { return leave(argument); });
 }
 
 size_t guv_wake(const void* address, size_t limit) {
@@ -45,16 +32,6 @@ int guv_sleep_until(int64_t deadline) {
   const char nobody_wakes_this = 0;
   const int result = api::wait_at(&nobody_wakes_this, deadline, [] { return true; });
   return result == -ETIMEDOUT ? 0 : result;
-}
-
-void guv_lock_acquire(guv_lock* lock) {
-  Critical::enter();
-  spinlock_in(lock).lock();
-}
-
-void guv_lock_release(guv_lock* lock) {
-  spinlock_in(lock).unlock();
-  Critical::leave();
 }
 
 }  // extern "C"

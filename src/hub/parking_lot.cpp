@@ -51,7 +51,7 @@ void ParkingLot::wake(Bucket& bucket, AddressWaiter& waiter) {
   } else {
     // Under the lock: the waiter takes it too before it leaves, so its memory is still there.
     waiter.signalled.store(1, std::memory_order_release);
-    sys::call(SYS_futex, &waiter.signalled, FUTEX_WAKE_PRIVATE, 1);
+    wake_sleeper(waiter.signalled);
     waiter.queued.store(false, std::memory_order_release);
   }
 }
@@ -120,15 +120,17 @@ bool ParkingLot::anybody(const void* address, uint32_t tags) {
   return false;
 }
 
-int ParkingLot::sleep(AddressWaiter& waiter, Deadline until) {
-  while (waiter.signalled.load(std::memory_order_acquire) == 0) {
+int ParkingLot::sleep(const std::atomic<uint32_t>& word, Deadline until) {
+  while (word.load(std::memory_order_acquire) == 0) {
     const timespec absolute = to_timespec(until.is_never() ? 0 : until.nanoseconds() > 0 ? until.nanoseconds() : 0);
-    const long result = sys::call(SYS_futex, &waiter.signalled, FUTEX_WAIT_BITSET_PRIVATE, 0,
+    const long result = sys::call(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 0,
                                   until.is_never() ? nullptr : &absolute, nullptr, FUTEX_BITSET_MATCH_ANY);
     if (result == -ETIMEDOUT || result == -EINTR) return static_cast<int>(-result);
   }
   return 0;
 }
+
+void ParkingLot::wake_sleeper(const std::atomic<uint32_t>& word) { sys::call(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1); }
 
 void ParkingLot::after_fork() {
   for (Bucket& bucket : buckets_) {

@@ -68,9 +68,11 @@ class ParkingLot {
   /// Whether anybody with one of `tags` is parked on `address` (a hint unless the caller excludes changes).
   bool anybody(const void* address, uint32_t tags = ~0u);
 
-  /// Puts a kernel thread to sleep until `waiter` is unparked: 0. ETIMEDOUT when the deadline passed first, EINTR when a
-  /// signal came.
-  static int sleep(AddressWaiter& waiter, Deadline until);
+  /// Puts a kernel thread to sleep until it is unparked, or `word` is no longer 0 and its sleeper is woken: 0. ETIMEDOUT when the deadline passed
+  /// first, EINTR when a signal came.
+  static int sleep(const std::atomic<uint32_t>& word, Deadline until);
+  static int sleep(const AddressWaiter& waiter, Deadline until) { return sleep(waiter.signalled, until); }
+  static void wake_sleeper(const std::atomic<uint32_t>& word);
 
   /// After fork: nobody is parked.
   void after_fork();

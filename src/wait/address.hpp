@@ -35,7 +35,7 @@ class AddressWait {
   void abandoned() {
     if (woken_) runtime().lot().unpark_one(waiter_.address);
   }
-  AddressWaiter& waiter() { return waiter_; }
+  int sleep(Deadline until) const { return ParkingLot::sleep(waiter_, until); }
 
   OnHandler on_handler = OnHandler::go_on;
   bool cancellation_point = false;

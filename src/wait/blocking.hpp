@@ -23,7 +23,8 @@
 ///   void abandoned()                  the wait ends unused: a wake-up that was meant for us goes to another
 ///   OnHandler on_handler              what becomes of the call when a signal handler ran meanwhile
 ///   bool cancellation_point           whether pthread_cancel ends it (pthreads(7))
-///   static constexpr bool for_kernel_threads   whether kernel threads wait in the same place
+///   static constexpr bool for_kernel_threads   whether kernel threads wait in the same place: then
+///   int sleep(Deadline until)         waits as one: 0, ETIMEDOUT or EINTR
 namespace guv {
 
 /// How to make an attempt: without blocking, or as the program wrote it, because the caller is no green thread.
@@ -161,7 +162,7 @@ __attribute__((noinline)) long wait_on_kernel_thread(On& on, Attempt& attempt, l
       Armed armed(on, nullptr);
       result = attempt(Mode::attempt);
       if (!on.would_block(result)) return result;
-      reason = ParkingLot::sleep(on.waiter(), until);
+      reason = on.sleep(until);
     }
     result = attempt(Mode::attempt);
     if (!on.would_block(result)) return result;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <mutex>
@@ -25,10 +24,10 @@ class Place {
  private:
   friend class Line;
 
-  Line* line_ = nullptr;
-  Place* next_ = nullptr;
-  Place* previous_ = nullptr;
-  std::atomic<bool> served_{false};
+  Line* line_;
+  Place* next_;
+  Place* previous_;
+  guv_turn turn_;
 };
 
 /// Threads that wait for something to be handed to them, first come first served. Who serves a place has given its thread
@@ -48,39 +47,27 @@ class Line {
   void serve_first() {
     Place& place = *first_;
     remove(place);
-    place.served_.store(true, std::memory_order_seq_cst);
-    guv_wake(&place.served_, 1);
+    guv_turn_give(&place.turn_);
   }
 
-  /// Waits at the end of the line, `held` (the lock) released meanwhile and afterwards. Returns 0 when the place has been served,
-  /// else the place has left the line and the result is what guv_wait's would be.
+  /// Waits at the end of the line, with the lock held, which is then released for good. Returns 0 when the place has been
+  /// served, else the place has left the line and the result is what guv_wait's would be.
   int wait(std::unique_lock<Lock>& held, Place& place, Deadline deadline) {
-    if (deadline.is_at_once()) {
-      held.unlock();
-      return -ETIMEDOUT;
-    }
+    if (deadline.is_at_once()) return -ETIMEDOUT;
     push_back(place);
-    held.unlock();
-    const int result = guv_wait_in_line(
-        &place.served_, [](void* place) -> int { return !static_cast<Place*>(place)->served_; }, &leave, &place,
-        deadline.nanoseconds());
-    // Who served us may still hold the lock, and we may be about to destroy it.
-    held.lock();
-    held.unlock();
-    return result;
+    held.release();
+    return guv_turn_wait(&place.turn_, lock_.handle(), &leave, &place, deadline.nanoseconds());
   }
 
  private:
-  static int leave(void* argument) {
+  static void leave(void* argument) {
     auto& place = *static_cast<Place*>(argument);
-    const std::lock_guard guard(place.line_->lock_);
-    if (place.served_) return 0;
     place.line_->remove(place);
-    return 1;
   }
 
   void push_back(Place& place) {
     place.line_ = this;
+    place.next_ = nullptr;
     place.previous_ = last_;
     (last_ ? last_->next_ : first_) = &place;
     last_ = &place;

@@ -16,6 +16,7 @@ class Lock {
 
   void lock() { guv_lock_acquire(&lock_); }
   void unlock() { guv_lock_release(&lock_); }
+  guv_lock* handle() { return &lock_; }
 
  private:
   guv_lock lock_{};
