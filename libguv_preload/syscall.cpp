@@ -54,6 +54,15 @@ class FutexWait : public AddressWait {
   void disarm() const {}
 };
 
+/// Whether `me` has come back to `word` again and again. A lock that is made of it may have been taken by another each time, or
+/// it is no lock: nobody can tell. So only once in a while.
+bool may_be_overtaken(GreenThread& me, const void* word) {
+  constexpr uint32_t a_while = 16;
+  me.waits_there = me.woken_at == word ? me.waits_there + 1 : 0;
+  me.woken_at = word;
+  return me.waits_there % a_while == a_while - 1;
+}
+
 long futex_wait(uint32_t* word, int operation, uint32_t value, const timespec* timeout, uint32_t tags) {
   if (timeout && (!valid(*timeout) || timeout->tv_sec < 0)) return -EINVAL;
   if (tags == 0) return -EINVAL;
@@ -61,6 +70,7 @@ long futex_wait(uint32_t* word, int operation, uint32_t value, const timespec* t
   waiter.address = word;
   waiter.thread = self();
   waiter.tag = tags;
+  waiter.overtaken = may_be_overtaken(*self(), word);
   struct Queued {
     AddressWaiter& waiter;
     ~Queued() { runtime().lot().dequeue(waiter); }
@@ -76,7 +86,9 @@ long futex_wait(uint32_t* word, int operation, uint32_t value, const timespec* t
 /// Wakes green waiters first, then those that sleep in the kernel.
 long futex_wake(uint32_t* word, int operation, int limit, uint32_t tags) {
   if (limit <= 0) limit = 1;  // the kernel wakes one
-  const size_t woken = runtime().lot().unpark(word, static_cast<size_t>(limit), tags);
+  bool overtaken = false;
+  const size_t woken = runtime().lot().unpark(word, static_cast<size_t>(limit), tags, &overtaken);
+  if (overtaken) ParkingLot::give_way();
   if (woken >= static_cast<size_t>(limit)) return static_cast<long>(woken);
   const long more = sys::call(SYS_futex, word, (operation & ~FUTEX_CMD_MASK) | FUTEX_WAKE_BITSET,
                               limit - static_cast<int>(woken), nullptr, nullptr, tags);

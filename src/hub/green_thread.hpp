@@ -75,6 +75,8 @@ struct GreenThread : ReadyLink, SiblingLink {
   std::atomic<bool> returned{false};  // from elsewhere: its registers are saved again
 
   Trip* trip = nullptr;  // while it is elsewhere
+  const void* woken_at = nullptr;  // the word of its last futex(2) wait
+  uint32_t waits_there = 0;        // one after the other
   List<Interrupt> interrupts;
 
   uintptr_t handle = 0;  // its TCB, which is its pthread_t

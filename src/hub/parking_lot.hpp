@@ -54,6 +54,9 @@ class ParkingLot {
   bool unpark_one(const void* address) { return unpark(address, 1) != 0; }
   void unpark_all(const void* address) { unpark(address, SIZE_MAX); }
 
+  /// Lets those who are ready run first, if the caller is a green thread.
+  static void give_way();
+
   /// As unpark_one, for what the first to come gets (a mutex). If who is woken was overtaken before, the caller gives way: it
   /// may want the same again at once, and may be made to yield only where it has it.
   void pass_on(const void* address) {
@@ -92,7 +95,6 @@ class ParkingLot {
     return buckets_[(key * 0x9E3779B97F4A7C15u) >> (64 - bucket_bits)];
   }
   size_t unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags, bool* overtaken);
-  static void give_way();
   static void wake(Bucket& bucket, AddressWaiter& waiter);
 
   Bucket buckets_[1 << bucket_bits];

@@ -1,6 +1,8 @@
 // A thread that makes calls only while it has the lock, and wants it again at once, does not keep it from the others.
 #include "check.h"
+#include <linux/futex.h>
 #include <semaphore.h>
+#include <sys/syscall.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static sem_t semaphore;
@@ -10,6 +12,26 @@ static _Atomic int stop;
 static void call(void) {
   char byte;
   CHECK(write(ends[1], "x", 1) == 1 && read(ends[0], &byte, 1) == 1);
+}
+
+/// The lock of Rust and others: 0 free, 1 held, 2 held and perhaps waited for.
+static int word;
+static void lock_word(void) {
+  int seen = 0;
+  if (__atomic_compare_exchange_n(&word, &seen, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return;
+  while (__atomic_exchange_n(&word, 2, __ATOMIC_SEQ_CST) != 0) syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 2, NULL);
+}
+static void unlock_word(void) {
+  if (__atomic_exchange_n(&word, 0, __ATOMIC_SEQ_CST) == 2) syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void* hog_word(void* argument) {
+  while (!stop) {
+    lock_word();
+    call();
+    unlock_word();
+  }
+  return argument;
 }
 
 static void* hog_mutex(void* argument) {
@@ -53,5 +75,16 @@ int main(void) {
   stop = 1;
   join_thread(hog);
   puts("semaphore");
+  stop = 0;
+  hog = start_thread(hog_word, NULL);
+  for (int i = 0; i < 10; i++) {
+    lock_word();
+    call();
+    unlock_word();
+    sched_yield();
+  }
+  stop = 1;
+  join_thread(hog);
+  puts("futex");
   return success();
 }
