@@ -6,13 +6,7 @@ using namespace guv;
 
 namespace {
 
-/// What the program's guv_timeout holds, once it has been started.
-struct Timeout : Timer {
-  GreenThread* thread;
-  Interrupt interrupt;
-
-  bool pending() const { return armed() || interrupt.linked(); }
-};
+// What the program's guv_timeout holds, behind a word that says whether it has been started.
 static_assert(sizeof(Timeout) + sizeof(uint64_t) <= sizeof(guv_timeout));
 
 Timeout* started(const guv_timeout* room) {
@@ -21,6 +15,7 @@ Timeout* started(const guv_timeout* room) {
 
 void strike(Timer& timer) {
   auto& timeout = static_cast<Timeout&>(timer);
+  timeout.TimeoutLink::unlink();
   runtime().hub().interrupt(*timeout.thread, timeout.interrupt);
 }
 
@@ -40,6 +35,7 @@ int guv_timeout_start(guv_timeout* room, int64_t deadline, int error, void (*rai
   timeout->interrupt.argument = argument;
   if (deadline == GUV_NEVER) return 0;
   const Critical critical;
+  self()->timeouts.push_back(timeout);
   runtime().hub().arm(*timeout, Deadline::at(deadline));
   return 0;
 }
@@ -49,8 +45,7 @@ int guv_timeout_cancel(guv_timeout* room) {
   if (!timeout) return 0;
   const Critical critical;
   const bool pending = timeout->pending();
-  if (timeout->armed()) runtime().hub().disarm(*timeout);
-  timeout->interrupt.unlink();
+  runtime().hub().forget(*timeout);
   return pending;
 }
 

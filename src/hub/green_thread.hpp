@@ -53,6 +53,16 @@ struct Interrupt : ListNode {
   void* argument = nullptr;
 };
 
+struct TimeoutLink : ListNode {};  // among those of the thread
+
+/// An Interrupt that a thread gets at a deadline. In the program's memory, perhaps on the thread's own stack.
+struct Timeout : Timer, TimeoutLink {
+  GreenThread* thread = nullptr;
+  Interrupt interrupt;
+
+  bool pending() const { return armed() || interrupt.linked(); }
+};
+
 struct ReadyLink : ListNode {};    // in the hub's ready queue
 struct SiblingLink : ListNode {};  // among all threads of the hub
 
@@ -78,6 +88,7 @@ struct GreenThread : ReadyLink, SiblingLink {
   const void* woken_at = nullptr;  // the word of its last futex(2) wait
   uint32_t waits_there = 0;        // one after the other
   List<Interrupt> interrupts;
+  List<Timeout, TimeoutLink> timeouts;  // that are still to strike
 
   uintptr_t handle = 0;  // its TCB, which is its pthread_t
   uint64_t id = 0;       // 1 is the main thread

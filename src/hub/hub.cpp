@@ -278,6 +278,12 @@ int Hub::take_interrupt(GreenThread& me) {
   return error;
 }
 
+void Hub::forget(Timeout& timeout) {
+  if (timeout.armed()) deadlines_.disarm(timeout);
+  timeout.interrupt.unlink();
+  timeout.TimeoutLink::unlink();
+}
+
 void Hub::post(Post& post) {
   Post* first = posted_.load(std::memory_order_relaxed);
   do {
@@ -440,6 +446,7 @@ void Hub::end_sleep(Timer& timer) {
 void Hub::end_thread() {
   enter_critical();
   GreenThread* me = current_;
+  while (Timeout* timeout = me->timeouts.front()) forget(*timeout);
   me->state = State::finished;
   departed_ = me;
   current_ = nullptr;

@@ -96,6 +96,8 @@ class Hub {
 
   /// `timer.fire` will be called on the loop. On the hub's kernel thread, in a critical section.
   void arm(Timer& timer, Deadline deadline) { deadlines_.arm(timer, deadline); }
+  /// Takes a time-out back, whatever has become of it.
+  void forget(Timeout& timeout);
   void disarm(Timer& timer) { deadlines_.disarm(timer); }
 
   Poller& poller() { return poller_; }
