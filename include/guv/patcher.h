@@ -4,8 +4,8 @@
  * as it is until it says guv_monkey_patch(): a call that blocks then holds up all green threads.
  *
  * The names of families are those of GUV_FAMILIES: time io socket select thread dns process file signal sync; libguv(7) says what
- * is in each. Functions return 0 or a negative errno where nothing else is said. All may be called from any thread; none but
- * guv_is_monkey_patched from signal handlers.
+ * is in each. Functions return 0 or a negative errno where nothing else is said. All may be called from any thread, those
+ * that change something by one at a time; none but guv_is_monkey_patched from signal handlers.
  */
 #ifndef GUV_PATCHER_H
 #define GUV_PATCHER_H

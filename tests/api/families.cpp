@@ -2,6 +2,8 @@
 //
 //   families NAME closed|open    what it must be: under guv-run with GUV_FAMILIES
 //   families NAME patch          the program links libguv, and opens the family itself
+#include "../programs/check.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -24,14 +26,6 @@
 #include <utility>
 
 #include <guv/guv.hpp>
-
-#define CHECK(condition)                                                           \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      std::exit(1);                                                                \
-    }                                                                              \
-  } while (0)
 
 namespace {
 
@@ -177,6 +171,15 @@ void call(decltype(&getaddrinfo) function, Child& child) {
   CHECK(function("no-such-name.invalid.", nullptr, &hints, &found) == EAI_NONAME);
 }
 
+/// A call that libc makes inside itself.
+ssize_t read_by_stdio(int fd, void* buffer, size_t) {
+  FILE* stream = fdopen(dup(fd), "r");
+  const int byte = fgetc(stream);
+  *static_cast<char*>(buffer) = static_cast<char>(byte);
+  fclose(stream);
+  return byte == EOF ? -1 : 1;
+}
+
 /// Whether it is as expected, that another green thread gets to run while `function` waits or that none does.
 template <class Function>
 bool others_go_on(bool expected, Function function) {
@@ -207,6 +210,7 @@ int test(const char* family, const char* name, Function direct, std::string_view
   CHECK(guv_is_monkey_patched(family) == open && guv_is_monkey_patched(name) == open);
   CHECK(others_go_on(open, direct));
   CHECK(others_go_on(false, original(name, direct)));
+  if (family == std::string_view("io")) CHECK(others_go_on(open, &read_by_stdio));
   CHECK(others_go_on(open, direct));
   return 0;
 }

@@ -1,4 +1,6 @@
 // A program that links libguv: its threads are green once it says so, and guv.h tells it.
+#include "../programs/check.h"
+
 #include <guv/guv.h>
 
 #include <pthread.h>
@@ -7,14 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                                   \
-  do {                                                                     \
-    if (!(condition)) {                                                    \
-      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1);                                                             \
-    }                                                                      \
-  } while (0)
 
 int early_thread_ran(void);  // in a library whose constructor runs before guv's
 

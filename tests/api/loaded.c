@@ -1,17 +1,11 @@
 // A program that loads libguv by dlopen, as other languages do: nothing is green until it says so.
+#include "../programs/check.h"
+
 #include <dlfcn.h>
 #include <guv/guv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1);                                                                \
-    }                                                                         \
-  } while (0)
 
 static void* library;
 
