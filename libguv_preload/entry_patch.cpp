@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <ranges>
 #include <span>
 
 #include "base/gates.hpp"
@@ -55,15 +56,17 @@ struct Stubs {
 };
 
 struct Patch {
+  Family family;
   unsigned char* entry;
   unsigned char code[jump_size];
 };
 
+// Of all families, made at once: guv's stacks may soon fill all the room within reach of libc.
 constexpr size_t most = 512;
-Patch patches[most];
+Patch prepared[most];
 size_t count = 0;
 uint32_t patched_families = 0;
-bool forbidden = false;  // by the system, which has been said
+bool impossible = false;
 
 bool is_patchable(const Symbol& symbol) {
   return symbol.kind == Symbol::Kind::entry || symbol.kind == Symbol::Kind::inner;
@@ -77,9 +80,9 @@ uint32_t open_and_not_patched() {
   return families & ~patched_families;
 }
 
-size_t entries_of(uint32_t families) {
-  return static_cast<size_t>(std::ranges::count_if(
-      symbols(), [=](const Symbol& symbol) { return is_patchable(symbol) && (families & bit(symbol.family)); }));
+auto patches_of(uint32_t families) {
+  return std::span(prepared, count) |
+         std::views::filter([=](const Patch& patch) { return (families & bit(patch.family)) != 0; });
 }
 
 /// The address of `name` in libc and the size of its code, or null. Private and outdated names need their version.
@@ -104,23 +107,36 @@ void prepare(void* libc, const Symbol& symbol, Stubs& stubs) {
   size_t size = 0;
   unsigned char* entry = find_in_libc(libc, symbol.name, &size);
   if (!entry || size < jump_size || count == most) return;
-  if (std::ranges::any_of(std::span(patches, count), [=](const Patch& patch) { return patch.entry == entry; })) return;
+  if (std::ranges::any_of(std::span(prepared, count), [=](const Patch& patch) { return patch.entry == entry; })) return;
   const unsigned char* stub = stubs.add(symbol.wrapper);
   const int64_t distance = stub - (entry + jump_size);
   if (distance != static_cast<int32_t>(distance)) return;
-  Patch& patch = patches[count++];
+  Patch& patch = prepared[count++];
+  patch.family = symbol.family;
   patch.entry = entry;
   patch.code[0] = 0xe9;
   const auto relative = static_cast<int32_t>(distance);
   memcpy(patch.code + 1, &relative, sizeof relative);
 }
 
+bool prepare_all() {
+  void* libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_NOW);
+  if (!libc) return false;
+  Stubs stubs;
+  const auto near = reinterpret_cast<uintptr_t>(dlsym(libc, "gnu_get_libc_version"));
+  if (!near || !stubs.reserve(near, most)) return false;
+  for (const Symbol& symbol : symbols()) {
+    if (is_patchable(symbol)) prepare(libc, symbol, stubs);
+  }
+  return stubs.seal();
+}
+
 // Writing by way of /proc/self/mem leaves the pages' protection alone, so nobody ever sees libc not executable.
-bool write_by_proc(std::span<const Patch> patches) {
+bool write_by_proc(uint32_t families) {
   const long fd = sys::call(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR | O_CLOEXEC);
   if (sys::failed(fd)) return false;
   bool written = true;
-  for (const Patch& patch : patches) {
+  for (const Patch& patch : patches_of(families)) {
     const long result = sys::call(SYS_pwrite64, fd, patch.code, jump_size, reinterpret_cast<uintptr_t>(patch.entry));
     written = result == static_cast<long>(jump_size);
     if (!written) break;
@@ -129,8 +145,8 @@ bool write_by_proc(std::span<const Patch> patches) {
   return written;
 }
 
-bool write_by_mprotect(std::span<const Patch> patches) {
-  for (const Patch& patch : patches) {
+bool write_by_mprotect(uint32_t families) {
+  for (const Patch& patch : patches_of(families)) {
     const auto address = reinterpret_cast<uintptr_t>(patch.entry);
     auto* first = reinterpret_cast<void*>(address & ~(page - 1));
     const size_t length = ((address + jump_size - 1) | (page - 1)) + 1 - (address & ~(page - 1));
@@ -148,30 +164,18 @@ void patch_libc_entries() {
   return;
 #endif
   const uint32_t wanted = open_and_not_patched();
-  if (!wanted || forbidden) return;
-  void* libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_NOW);
-  if (!libc) return;
-  patched_families |= wanted;
-  const size_t before = count, entries = entries_of(wanted);
-  if (entries == 0) return;
-  Stubs stubs;
-  const auto near = reinterpret_cast<uintptr_t>(dlsym(libc, "gnu_get_libc_version"));
-  if (!near || !stubs.reserve(near, entries)) return;
-  for (const Symbol& symbol : symbols()) {
-    if (is_patchable(symbol) && (wanted & bit(symbol.family))) prepare(libc, symbol, stubs);
-  }
-  const std::span<const Patch> fresh(patches + before, count - before);
-  if (!stubs.seal() || (!write_by_proc(fresh) && !write_by_mprotect(fresh))) {
+  if (!wanted || impossible) return;
+  if ((count == 0 && !prepare_all()) || (!write_by_proc(wanted) && !write_by_mprotect(wanted))) {
     say("libc's entries cannot be patched here (%s): calls made inside libc, such as fgets on a socket, will hold up "
         "all green threads",
         strerror(errno));
-    count = before;
-    patched_families &= ~wanted;
-    forbidden = true;
+    impossible = true;
+    return;
   }
+  patched_families |= wanted;
 }
 
-int patched_entries() { return static_cast<int>(count); }
+int patched_entries() { return static_cast<int>(std::ranges::distance(patches_of(patched_families))); }
 
 bool entries_are_patched(uint32_t families) { return (patched_families & families) == families; }
 
