@@ -55,7 +55,7 @@ Parser::Parser(Head& head, const Options& options) : head_(head), options_(optio
   head_.fields.clear();
   head_.length.reset();
   head_.chunked = head_.keep_alive = head_.expects_continue = head_.upgrade = false;
-  header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(options.max_head, UINT32_MAX)));
+  header_limit(UINT32_MAX);  // see check_size
   body_limit(options.max_body);
 }
 
@@ -71,7 +71,7 @@ Parser::Step Parser::feed(std::string_view input, std::size_t& used) {
     const std::size_t taken = put(boost::asio::const_buffer(rest.data(), rest.size()), error);
     used += taken;
     const bool needs_more = error == beast::http::error::need_more;
-    if (!has_head_ && (!error || needs_more)) check_size(taken, needs_more ? rest.size() - taken : 0, error);
+    if (!has_head_ && (!error || needs_more)) check_size(taken, needs_more ? rest.substr(taken) : "", error);
     if (!has_head_ && needs_more && has_bare_line_feed(rest.substr(taken))) refuse(400, error);
     if (error == beast::http::error::need_more) return Step::more;
     if (error) return failed(error, rest);
@@ -83,11 +83,12 @@ Parser::Step Parser::feed(std::string_view input, std::size_t& used) {
   }
 }
 
-// Beast's own limit starts anew with each line.
-void Parser::check_size(std::size_t taken, std::size_t left, Error& error) {
+// Beast's own limit starts anew with each line. `left` is what Beast does not take before there is more, which may be many lines.
+void Parser::check_size(std::size_t taken, std::string_view left, Error& error) {
   head_size_ += taken;
-  if (!has_line_ && left > options_.max_request_line) refuse(414, error);
-  if (head_size_ + left > options_.max_head) refuse(status_of_long_head(), error);
+  const bool in_first_line = !has_line_ && left.find('\n') == left.npos;
+  if (in_first_line && left.size() > options_.max_request_line) refuse(414, error);
+  if (head_size_ + left.size() > options_.max_head) refuse(in_first_line ? 414 : 431, error);
 }
 
 void Parser::on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version,
@@ -174,7 +175,6 @@ Parser::Step Parser::failed(const Error& error, std::string_view rest) {
   if (status_ == 0) {
     status_ = 400;
     if (error == beast::http::error::body_limit) status_ = 413;
-    if (error == beast::http::error::header_limit) status_ = status_of_long_head();
     if (error == beast::http::error::bad_version && other_version(rest)) status_ = 505;
   }
   return Step::bad;

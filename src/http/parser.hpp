@@ -63,8 +63,7 @@ class Parser final : private boost::beast::http::basic_parser<true> {
   std::size_t on_chunk_body_impl(std::uint64_t, View piece, Error& error) override;
   void on_finish_impl(Error&) override {}
 
-  int status_of_long_head() const { return has_line_ ? 431 : 414; }
-  void check_size(std::size_t taken, std::size_t left, Error& error);
+  void check_size(std::size_t taken, std::string_view left, Error& error);
   bool on_one_line(std::string_view name, std::string_view value) const;
   int status_of_field(boost::beast::http::field field, std::string_view value);
   void refuse(int status, Error& error);

@@ -127,6 +127,14 @@ class Malformed(TestCase):
         self.assertEqual(self.server.ask(get(target)).status, 404)
         self.assertEqual(self.server.ask(get('/hello', ''.join(f'X-{n}: {n}\r\n' for n in range(99)))).status, 200)
         self.assertEqual(self.server.ask(get('/hello', 'X-A: ' + 'a' * 32000 + '\r\n')).status, 200)
+        with self.server.connect() as client:
+            request = get('/hello', 'X-A: ' + 'a' * 32000 + '\r\n')
+            client.send(request[:4])
+            time.sleep(0.01)
+            client.send(request[4:-4])
+            time.sleep(0.01)
+            client.send(request[-4:])
+            self.assertEqual(client.response().status, 200)
         self.assertEqual(self.server.ask(get('/hello', 'X-A:\r\nX-B: \t \r\nX-C:c\r\n')).status, 200)
         self.assertEqual(self.server.ask(f'OPTIONS * HTTP/1.1\r\n{HOST}\r\n').status, 404)
 
