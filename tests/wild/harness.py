@@ -86,7 +86,7 @@ def default_signals():
 class Program:
     """A process in a session of its own, with its output kept in files and its kernel threads watched."""
 
-    def __init__(self, trial, argv, guv, env=None, user=None, through=(), goodbye=None):
+    def __init__(self, trial, argv, guv, env=None, user=None, through=(), goodbye=None, preloads="{}"):
         self.trial, self.argv, self.name, self.goodbye = trial, argv, os.path.basename(argv[0]), goodbye
         number = len(trial.programs)
         self.out = os.path.join(trial.dir, f"{number}-{self.name}.out")
@@ -94,7 +94,10 @@ class Program:
         self.report = os.path.join(trial.dir, f"{number}-{self.name}.report")
         self.guv = guv
         environment = {"PATH": PATH, "HOME": trial.dir, "TMPDIR": trial.dir, "LANG": "C.UTF-8", **(env or {})}
-        preload = {"LD_PRELOAD": trial.lib, "GUV_REPORT": self.report} if guv else {}
+        libraries = preloads.format(trial.lib if guv else "").strip(":")
+        preload = {"LD_PRELOAD": libraries} if libraries else {}
+        if guv:
+            preload["GUV_REPORT"] = self.report
         if through:
             argv = [*through, "env", *(f"{name}={value}" for name, value in preload.items()), *argv]
         else:
@@ -223,7 +226,7 @@ class Trial:
         """Starts the program that the case is about.
 
         `env` is added to a small environment, `user` is who it runs as, and `through` is a command that ends by executing the
-        words behind it: it runs natively, and guv is preloaded behind it."""
+        words behind it: it runs natively, and guv is preloaded behind it. `preloads` says what else is preloaded: {} is guv."""
         self.programs.append(Program(self, argv, self.lib is not None, **options))
         return self.programs[-1]
 
