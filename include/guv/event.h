@@ -31,7 +31,8 @@ GUV_API int guv_event_wait(guv_event* event, void** value, int64_t deadline);
 /** Returns 1 if guv_event_wait would return at once, else 0. */
 GUV_API int guv_event_ready(const guv_event* event);
 
-/** Makes it an event to which nothing has been sent. Who was waiting when something was sent gets that still. -ENOMEM. */
+/** Makes it an event to which nothing has been sent. Who was waiting when something was sent gets that still;
+ *  who waits for what has not been sent waits on. -ENOMEM. */
 GUV_API int guv_event_reset(guv_event* event);
 
 /* ---- a flag ----------------------------------------------------------------------------------------------------------- */

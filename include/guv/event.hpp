@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <variant>
 
 #include "guv/deadline.hpp"
+#include "guv/detail/line.hpp"
 #include "guv/detail/links.hpp"
 #include "guv/detail/lock.hpp"
 #include "guv/error.hpp"
@@ -54,14 +54,17 @@ class Outcome {
     return true;
   }
 
+  /// Whether somebody is giving, or has given it.
+  bool claimed() const { return claimed_; }
   bool ready() const { return settled_.load(std::memory_order_acquire); }
 
   /// As guv_wait.
-  int wait(Deadline deadline) const {
+  int wait(Deadline deadline) {
     if (ready()) return 0;
-    return guv_wait(
-        &settled_, [](void* outcome) -> int { return !static_cast<const Outcome*>(outcome)->ready(); },
-        const_cast<Outcome*>(this), deadline.nanoseconds());
+    std::unique_lock held(lock_);
+    if (ready()) return 0;
+    Place place;
+    return waiters_.wait(held, place, deadline);
   }
 
   /// Once it is ready.
@@ -74,10 +77,13 @@ class Outcome {
 
  private:
   void settle() {
-    settled_.store(true, std::memory_order_seq_cst);
-    guv_wake(&settled_, SIZE_MAX);
+    const std::lock_guard guard(lock_);
+    settled_.store(true, std::memory_order_release);
+    while (!waiters_.empty()) waiters_.serve_first();
   }
 
+  Lock lock_;
+  Line waiters_{lock_};
   std::atomic<bool> claimed_{false};
   std::atomic<bool> settled_{false};
   std::optional<Value> value_;
@@ -129,11 +135,12 @@ class Event {
   /// Whether wait() would return at once.
   bool ready() const { return current()->ready(); }
 
-  /// Makes it an event to which nothing has been sent. Who was waiting when something was sent gets that still.
+  /// Makes it an event to which nothing has been sent. Who was waiting when something was sent gets that still; who waits for
+  /// what has not been sent waits on.
   void reset() {
     auto fresh = std::make_shared<detail::Outcome<T>>();
     const std::lock_guard guard(lock_);
-    outcome_.swap(fresh);
+    if (outcome_->claimed()) outcome_.swap(fresh);
   }
 
  protected:
@@ -164,21 +171,24 @@ class TEvent {
     detail::Links::Snapshot links;
     {
       const std::lock_guard guard(lock_);
-      if (is_set()) return;
+      if (set_) return;
+      set_ = true;
       links = links_.snapshot();
-      change();
+      while (!waiters_.empty()) waiters_.serve_first();
     }
-    guv_wake(&changes_, SIZE_MAX);
     detail::Links::post(links);
   }
 
   /// Clears it: wait() waits again.
   void clear() {
     const std::lock_guard guard(lock_);
-    if (is_set()) change();
+    set_ = false;
   }
 
-  bool is_set() const { return changes_.load(std::memory_order_acquire) % 2; }
+  bool is_set() const {
+    const std::lock_guard guard(lock_);
+    return set_;
+  }
   bool ready() const { return is_set(); }
 
   /// Waits until the flag is set; true, or false if it was not by the deadline.
@@ -188,41 +198,26 @@ class TEvent {
   /// printed.
   template <class Function>
   LinkId rawlink(Function function) {
-    return links_.add([this, function = std::move(function)]() mutable { function(*this); },
-                      [this] { return is_set(); });
+    return links_.add([this, function = std::move(function)]() mutable { function(*this); }, [this] { return set_; });
   }
 
   /// Takes that back; whether it was linked.
   bool unlink(LinkId id) { return links_.remove(id); }
 
  protected:
-  // As guv_wait.
+  /// As guv_wait.
   int wait_until_set(Deadline deadline) {
-    Wait wait{*this, changes_.load(std::memory_order_acquire)};
-    const int result = wait.before % 2
-                           ? 0
-                           : guv_wait(
-                                 &changes_, [](void* wait) -> int { return static_cast<Wait*>(wait)->busy(); }, &wait,
-                                 deadline.nanoseconds());
-    // Who set the flag may still hold the lock, and we may be about to destroy it.
-    const std::lock_guard guard(lock_);
-    return result;
+    std::unique_lock held(lock_);
+    if (set_) return 0;
+    detail::Place place;
+    return waiters_.wait(held, place, deadline);
   }
 
  private:
-  struct Wait {
-    const TEvent& event;
-    uint32_t before;
-    // It may have been cleared again.
-    bool busy() const { return event.changes_ == before; }
-  };
-
-  // Wakers and waiters meet by this (guv_wake).
-  void change() { changes_.fetch_add(1, std::memory_order_seq_cst); }
-
   mutable detail::Lock lock_;
+  detail::Line waiters_{lock_};
   detail::Links links_{lock_};
-  std::atomic<uint32_t> changes_{0};  // odd: the flag is set
+  bool set_ = false;
 };
 
 /// A result that comes later: a value or an exception, given once. Copies are the same one. Something that a thread can be

@@ -93,6 +93,15 @@ TEST(Event, WaitersGetWhatWasSentThoughItIsResetAtOnce) {
   EXPECT_EQ(waiter.get(), 1);
 }
 
+TEST(Event, ResetBeforeAnythingWasSentLeavesTheWaitersAlone) {
+  guv::Event<int> event;
+  auto waiter = guv::spawn([&] { return event.wait(5s); });
+  guv::gyield();
+  event.reset();
+  event.send(1);
+  EXPECT_EQ(waiter.get(), 1);
+}
+
 TEST(Event, WaitEndsAtItsDeadline) {
   guv::Event<void> event;
   EXPECT_THROW(event.wait(2ms), guv::TimedOut);
