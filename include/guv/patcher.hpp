@@ -35,7 +35,10 @@ void monkey_patch(const Names&... families) {
 /// Returns whether a family, or else a function of libc, is green.
 inline bool is_monkey_patched(const char* name) { return guv_is_monkey_patched(name); }
 
-/// Returns the function as it is without guv: original<decltype(::read)>("read"). See guv_original.
+/// Returns the function as it is without guv. See guv_original.
+inline void* original(const char* name) { return guv_original(name); }
+
+/// Likewise, with its type: original<decltype(::read)>("read").
 template <class Function>
 Function* original(const char* name) {
   return reinterpret_cast<Function*>(guv_original(name));
