@@ -1,7 +1,7 @@
 /* event.h - waiting for something that another thread makes happen. What event.hpp has, for C. guv.h includes it.
  *
- * Making an event happen never waits and never switches threads; it may be done on the hub too. An object may be freed as soon
- * as nobody waits for it, also while the call that made it happen is still returning. */
+ * Making an event happen never waits and never switches threads; it may be done on the hub too. An object may be freed
+ * as soon as nobody waits for it, also while the call that made it happen is still returning. */
 #ifndef GUV_EVENT_H
 #define GUV_EVENT_H
 
@@ -25,7 +25,8 @@ GUV_API int guv_event_send(guv_event* event, void* value);
 /** As guv_event_send; guv_event_wait returns `error`, a negative errno value. */
 GUV_API int guv_event_send_error(guv_event* event, int error);
 
-/** Waits until something has been sent; `*value` (if `value` is not NULL) gets it. 0, the error that was sent, -ETIMEDOUT. */
+/** Waits until something has been sent; `*value` (if `value` is not NULL) gets it. 0, the error that was sent,
+ *  -ETIMEDOUT. */
 GUV_API int guv_event_wait(guv_event* event, void** value, int64_t deadline);
 
 /** Returns 1 if guv_event_wait would return at once, else 0. */
@@ -48,7 +49,8 @@ typedef struct guv_link_id {
 GUV_API guv_tevent* guv_tevent_new(void);
 GUV_API void guv_tevent_free(guv_tevent* event);
 
-/** Sets the flag, and wakes all who wait for it, even if it is cleared at once. -ENOMEM: set, but not all links will be called. */
+/** Sets the flag, and wakes all who wait for it, even if it is cleared at once. -ENOMEM: set, but not all links will be
+ *  called. */
 GUV_API int guv_tevent_set(guv_tevent* event);
 GUV_API void guv_tevent_clear(guv_tevent* event);
 
@@ -58,8 +60,8 @@ GUV_API int guv_tevent_is_set(const guv_tevent* event);
 /** Waits until the flag is set; -ETIMEDOUT. */
 GUV_API int guv_tevent_wait(guv_tevent* event, int64_t deadline);
 
-/** Has `function(event, argument)` called on the hub each time the flag is set; soon if it is set now. `*link` (if `link` is not
- *  NULL) gets its name. -ENOMEM. */
+/** Has `function(event, argument)` called on the hub each time the flag is set; soon if it is set now. `*link` (if
+ *  `link` is not NULL) gets its name. -ENOMEM. */
 GUV_API int guv_tevent_rawlink(guv_tevent* event, void (*function)(guv_tevent* event, void* argument), void* argument,
                                guv_link_id* link);
 
@@ -98,7 +100,8 @@ GUV_API int guv_async_result_successful(const guv_async_result* result);
 /** Returns the error that was given; 0 when there is none. */
 GUV_API int guv_async_result_error(const guv_async_result* result);
 
-/** Has `function(result, argument)` called on the hub when there is a value or an error, once; soon if there is one now. -ENOMEM. */
+/** Has `function(result, argument)` called on the hub when there is a value or an error, once; soon if there is one
+ *  now. -ENOMEM. */
 GUV_API int guv_async_result_rawlink(guv_async_result* result, void (*function)(guv_async_result* result, void* argument),
                                      void* argument, guv_link_id* link);
 

@@ -21,8 +21,9 @@
 
 /// Events: something that happens once, with a value (Event, AsyncResult), and a flag (TEvent). The Python guv's event.
 ///
-/// Any number of green and kernel threads may wait. Making an event happen never waits and never switches threads; it may be done
-/// on the hub too. An event may be destroyed as soon as nobody waits for it, also while the call that made it happen is still returning.
+/// Any number of green and kernel threads may wait. Making an event happen never waits and never switches threads; it
+/// may be done on the hub too. An event may be destroyed as soon as nobody waits for it, also while the call that made
+/// it happen is still returning.
 namespace guv {
 inline namespace v1 {
 
@@ -92,8 +93,8 @@ class Outcome {
 
 }  // namespace detail
 
-/// Somewhere to wait for one value from another thread. Every waiter gets a copy of it, in the order in which they came, waiters that come
-/// later get it at once.
+/// Somewhere to wait for one value from another thread. Every waiter gets a copy of it, in the order in which they
+/// came, waiters that come later get it at once.
 ///
 ///   guv::Event<int> event;
 ///   guv::spawn_n([&] { event.send(4); });
@@ -105,8 +106,8 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  /// Wakes the waiters with a value, made of `value` (nothing for Event<void>); they run when the caller waits or yields.
-  /// Throws std::logic_error when something has been sent already, and not reset since.
+  /// Wakes the waiters with a value, made of `value` (nothing for Event<void>); they run when the caller waits or
+  /// yields. Throws std::logic_error when something has been sent already, and not reset since.
   template <class... Value>
   void send(Value&&... value) {
     if (!current()->give_value(std::forward<Value>(value)...)) throw_sent_already();
@@ -135,8 +136,8 @@ class Event {
   /// Whether wait() would return at once.
   bool ready() const { return current()->ready(); }
 
-  /// Makes it an event to which nothing has been sent. Who was waiting when something was sent gets that still; who waits for
-  /// what has not been sent waits on.
+  /// Makes it an event to which nothing has been sent. Who was waiting when something was sent gets that still; who
+  /// waits for what has not been sent waits on.
   void reset() {
     auto fresh = std::make_shared<detail::Outcome<T>>();
     const std::lock_guard guard(lock_);
@@ -194,8 +195,8 @@ class TEvent {
   /// Waits until the flag is set; true, or false if it was not by the deadline.
   bool wait(Deadline deadline = {}) { return detail::in_time(wait_until_set(deadline)); }
 
-  /// Has `function(*this)` called on the hub, where it must not wait, each time the flag is set; soon if it is set now. What it throws is
-  /// printed.
+  /// Has `function(*this)` called on the hub, where it must not wait, each time the flag is set; soon if it is set now.
+  /// What it throws is printed.
   template <class Function>
   LinkId rawlink(Function function) {
     return links_.add([this, function = std::move(function)]() mutable { function(*this); }, [this] { return set_; });
@@ -220,8 +221,8 @@ class TEvent {
   bool set_ = false;
 };
 
-/// A result that comes later: a value or an exception, given once. Copies are the same one. Something that a thread can be
-/// linked to:
+/// A result that comes later: a value or an exception, given once. Copies are the same one. Something that a thread can
+/// be linked to:
 ///
 ///   guv::AsyncResult<int> result;
 ///   guv::spawn([] { return 1; }).link(result);
@@ -229,7 +230,8 @@ class TEvent {
 template <class T>
 class AsyncResult {
  public:
-  /// Gives the value, made of `value` (nothing for AsyncResult<void>). Throws std::logic_error when there is a value or exception already.
+  /// Gives the value, made of `value` (nothing for AsyncResult<void>). Throws std::logic_error when there is a value or
+  /// exception already.
   template <class... Value>
   void set(Value&&... value) {
     if (!give([&](auto& outcome) { return outcome.give_value(std::forward<Value>(value)...); })) throw_set_already();
@@ -244,8 +246,8 @@ class AsyncResult {
     set_exception(std::make_exception_ptr(std::move(exception)));
   }
 
-  /// Takes over the result, or the exception, of a thread that has ended: for GreenThread::link. A thread that was killed gives what
-  /// it was killed with.
+  /// Takes over the result, or the exception, of a thread that has ended: for GreenThread::link. A thread that was
+  /// killed gives what it was killed with.
   template <class R>
   void operator()(GreenThread<R>& thread) {
     try {
@@ -262,8 +264,8 @@ class AsyncResult {
     }
   }
 
-  /// Waits for the value and returns a reference to it, good as long as one of the copies lives; throws the exception. Throws TimedOut at the
-  /// deadline.
+  /// Waits for the value and returns a reference to it, good as long as one of the copies lives; throws the exception.
+  /// Throws TimedOut at the deadline.
   std::add_lvalue_reference_t<T> get(Deadline deadline = {}) const {
     detail::check(state_->outcome.wait(deadline));
     auto& value = state_->outcome.value_or_throw();
@@ -286,8 +288,8 @@ class AsyncResult {
   /// The value; null when there is none.
   auto* value() const { return ready() ? state_->outcome.value() : nullptr; }
 
-  /// Has `function(*this)` called on the hub, where it must not wait, when there is a value or an exception; soon if there is one now. What it
-  /// throws is printed.
+  /// Has `function(*this)` called on the hub, where it must not wait, when there is a value or an exception; soon if
+  /// there is one now. What it throws is printed.
   template <class Function>
   LinkId rawlink(Function function) {
     // Not a copy: the state would keep itself alive.

@@ -10,8 +10,8 @@ extern "C" {
 
 typedef struct guv_local guv_local;
 
-/** Makes a variable that is NULL in every thread, green or kernel. When a thread ends whose own is not, `destroy` (if not NULL) is called
- *  with it. -ENOMEM; -EAGAIN: it takes one of the process's 1024 keys (pthread_key_create(3)). */
+/** Makes a variable that is NULL in every thread, green or kernel. When a thread ends whose own is not, `destroy` (if
+ *  not NULL) is called with it. -ENOMEM; -EAGAIN: it takes one of the process's 1024 keys (pthread_key_create(3)). */
 GUV_API int guv_local_new(guv_local** local, void (*destroy)(void* value));
 
 /** The values of threads that are alive are not destroyed. */

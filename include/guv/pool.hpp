@@ -24,13 +24,14 @@ inline namespace v1 {
 
 namespace detail {
 
-/// What a pool and its threads share. A place in the pool is taken before a thread is made, and given back when the thread has ended.
+/// What a pool and its threads share. A place in the pool is taken before a thread is made, and given back when the
+/// thread has ended.
 class PoolState {
  public:
   explicit PoolState(long size) : size_(size), places_(size) {}
 
-  /// Takes a place. 1 when there is none, but the caller has one: then it is to wait, in its own place, until what it has begun is
-  /// done. 0, or a negative errno value as guv_wait's.
+  /// Takes a place. 1 when there is none, but the caller has one: then it is to wait, in its own place, until what it
+  /// has begun is done. 0, or a negative errno value as guv_wait's.
   int enter() {
     const bool member = is_mine();
     const int result = places_.take(member ? Deadline::at_once() : Deadline::never());
@@ -52,8 +53,8 @@ class PoolState {
   size_t waiting() const { return places_.waiting(); }
   void resize(long size) { places_.change(size - size_.exchange(size)); }
 
-  /// Has `spawn_next()` called while there are places, and less `threads` than the pool is large, or until it returns false: then this
-  /// does. To wait for a place is for those who have nothing else to wait for.
+  /// Has `spawn_next()` called while there are places, and less `threads` than the pool is large, or until it returns
+  /// false: then this does. To wait for a place is for those who have nothing else to wait for.
   template <class Threads, class SpawnNext>
   bool fill(const Threads& threads, SpawnNext spawn_next) const {
     while (static_cast<long>(threads.size()) < size() && (threads.empty() || free() > 0)) {
@@ -96,7 +97,8 @@ class Membership {
   bool has_place_;
 };
 
-/// Results of threads in the order in which these were made. `Refill` makes more of them, if it can, before one is looked for.
+/// Results of threads in the order in which these were made. `Refill` makes more of them, if it can, before one is
+/// looked for.
 template <class R, class Refill>
 class OrderedResults {
  public:
@@ -172,8 +174,8 @@ struct NoRefill {
 ///   for (const Url& url : urls) pool.spawn_n(fetch, url);
 ///   pool.waitall();
 ///
-/// A thread of the pool may itself spawn: where there is no room it waits until what it has spawned has ended, instead of for a
-/// place, which might never come. Copies are the same pool; threads run on when the last one goes.
+/// A thread of the pool may itself spawn: where there is no room it waits until what it has spawned has ended, instead
+/// of for a place, which might never come. Copies are the same pool; threads run on when the last one goes.
 class GreenPool {
  public:
   explicit GreenPool(size_t size = 1000) : state_(std::make_shared<detail::PoolState>(static_cast<long>(size))) {}
@@ -195,9 +197,9 @@ class GreenPool {
     });
   }
 
-  /// Returns the range of `function(a, b…)` for each tuple (a, b…) of `arguments`, in this order. Each is called on a thread of the
-  /// pool. As the results are looked at, more is taken from `arguments`: never are there more threads and results than the
-  /// pool's size, however long it is, be it endless.
+  /// Returns the range of `function(a, b…)` for each tuple (a, b…) of `arguments`, in this order. Each is called on a
+  /// thread of the pool. As the results are looked at, more is taken from `arguments`: never are there more threads and
+  /// results than the pool's size, however long it is, be it endless.
   ///
   ///   for (Page& page : pool.starmap(fetch, urls_and_depths)) …
   template <class Function, std::ranges::input_range Range>
@@ -211,8 +213,8 @@ class GreenPool {
     return map(std::move(function), tuples_of(elements_of(std::views::all(std::forward<Ranges>(ranges)))...));
   }
 
-  /// Waits until no thread of the pool is left. False if some were at the deadline. Throws std::logic_error in a thread of
-  /// the pool, which would wait for itself.
+  /// Waits until no thread of the pool is left. False if some were at the deadline. Throws std::logic_error in a thread
+  /// of the pool, which would wait for itself.
   bool waitall(Deadline deadline = {}) {
     if (state_->is_mine()) throw std::logic_error("waitall() called by one of the pool's own threads");
     return detail::in_time(state_->wait_until_idle(deadline));
@@ -303,7 +305,8 @@ class GreenPool {
 ///   for (const Url& url : urls) pile.spawn(fetch, url);
 ///   for (Page& page : pile) …
 ///
-/// For one thread. Its range ends when all that has been spawned by then has been had; what is spawned later makes it go on.
+/// For one thread. Its range ends when all that has been spawned by then has been had; what is spawned later makes it
+/// go on.
 template <class R>
 class GreenPile : public detail::OrderedResults<R, detail::NoRefill> {
  public:

@@ -1,7 +1,7 @@
 /* queue.h - queues of pointers between threads. What queue.hpp has, for C. guv.h includes it.
  *
- * Who waits gets on in the order of coming. With deadline 0 nothing here waits, and all may be called on the hub. Kills and time-outs lose
- * no item: when putting or getting has ended with an error, nothing has been put or got. */
+ * Who waits gets on in the order of coming. With deadline 0 nothing here waits, and all may be called on the hub. Kills
+ * and time-outs lose no item: when putting or getting has ended with an error, nothing has been put or got. */
 #ifndef GUV_QUEUE_H
 #define GUV_QUEUE_H
 
@@ -14,24 +14,26 @@ extern "C" {
 
 typedef struct guv_queue guv_queue;
 
-/** Returns a queue, first in first out, of at most `maxsize` items; any number if it is negative. With 0 it is a channel: putting waits until the
- *  item is taken. NULL without memory. */
+/** Returns a queue, first in first out, of at most `maxsize` items; any number if it is negative. With 0 it is a
+ *  channel: putting waits until the item is taken. NULL without memory. */
 GUV_API guv_queue* guv_queue_new(ssize_t maxsize);
 
 /** As guv_queue_new; the last item put in is taken first. */
 GUV_API guv_queue* guv_lifo_queue_new(ssize_t maxsize);
 
-/** As guv_queue_new; the lowest item is taken first. `compare(a, b)` is negative if a is lower than b; it must not wait, nor allocate
- *  memory. */
+/** As guv_queue_new; the lowest item is taken first. `compare(a, b)` is negative if a is lower than b; it must not
+ *  wait, nor allocate memory. */
 GUV_API guv_queue* guv_priority_queue_new(ssize_t maxsize, int (*compare)(const void* a, const void* b));
 
 /** Items that are still in it are dropped. */
 GUV_API void guv_queue_free(guv_queue* queue);
 
-/** Puts an item in, and waits until there is room for it. -EAGAIN with deadline 0 when there is none, -ETIMEDOUT at another one, -ENOMEM. */
+/** Puts an item in, and waits until there is room for it. -EAGAIN with deadline 0 when there is none, -ETIMEDOUT at
+ *  another one, -ENOMEM. */
 GUV_API int guv_queue_put(guv_queue* queue, void* item, int64_t deadline);
 
-/** Takes the next item out, and waits until there is one. -EAGAIN with deadline 0 when there is none, -ETIMEDOUT at another one. */
+/** Takes the next item out, and waits until there is one. -EAGAIN with deadline 0 when there is none, -ETIMEDOUT at
+ *  another one. */
 GUV_API int guv_queue_get(guv_queue* queue, void** item, int64_t deadline);
 
 /** Returns how many items there are. */

@@ -16,10 +16,11 @@
 
 /// Queues between threads. The Python guv's queue.
 ///
-/// Any number of green and kernel threads may put and get; who waits gets on in the order of coming. What does not wait may be done on the
-/// hub too. An item's move constructor (and the comparison of a PriorityQueue) is called while others are kept out: it must not wait, nor
-/// allocate memory. An item is in one place at any time: with who puts it until put() has returned without an exception, and with who
-/// gets it from then on that get() has returned; kills and time-outs lose none.
+/// Any number of green and kernel threads may put and get; who waits gets on in the order of coming. What does not wait
+/// may be done on the hub too. An item's move constructor (and the comparison of a PriorityQueue) is called while
+/// others are kept out: it must not wait, nor allocate memory. An item is in one place at any time: with who puts it
+/// until put() has returned without an exception, and with who gets it from then on that get() has returned; kills and
+/// time-outs lose none.
 namespace guv {
 inline namespace v1 {
 
@@ -204,7 +205,8 @@ class TaskQueue : public BasicQueue<T, Items> {
  public:
   using BasicQueue<T, Items>::BasicQueue;
 
-  /// Says that the work on an item that get() returned is done. Throws std::invalid_argument when that has been said of all items.
+  /// Says that the work on an item that get() returned is done. Throws std::invalid_argument when that has been said of
+  /// all items.
   void task_done() {
     if (!finish()) throw std::invalid_argument("task_done() called too many times");
   }

@@ -1,7 +1,7 @@
 /* semaphore.h - counters of permits. What semaphore.hpp has, for C. guv.h includes it.
  *
- * Who waits gets on in the order of coming. With deadline 0 nothing here waits, and all may be called on the hub. A semaphore may be
- * freed as soon as nobody waits for it. */
+ * Who waits gets on in the order of coming. With deadline 0 nothing here waits, and all may be called on the hub. A
+ * semaphore may be freed as soon as nobody waits for it. */
 #ifndef GUV_SEMAPHORE_H
 #define GUV_SEMAPHORE_H
 
@@ -13,7 +13,8 @@ extern "C" {
 
 typedef struct guv_semaphore guv_semaphore;
 
-/** Returns a semaphore with `value` permits, which any thread may add to; NULL without memory, or when `value` is negative. */
+/** Returns a semaphore with `value` permits, which any thread may add to; NULL without memory, or when `value` is
+ *  negative. */
 GUV_API guv_semaphore* guv_semaphore_new(long value);
 
 /** As guv_semaphore_new, for one that never has more permits than at first. */
@@ -23,8 +24,8 @@ GUV_API void guv_semaphore_free(guv_semaphore* semaphore);
 /** Takes a permit, and waits until there is one; -ETIMEDOUT. */
 GUV_API int guv_semaphore_acquire(guv_semaphore* semaphore, int64_t deadline);
 
-/** Gives one back: to the thread that has waited longest, if any does. Never waits. -ERANGE, having changed nothing: a bounded
- *  semaphore has as many as at first. */
+/** Gives one back: to the thread that has waited longest, if any does. Never waits. -ERANGE, having changed nothing: a
+ *  bounded semaphore has as many as at first. */
 GUV_API int guv_semaphore_release(guv_semaphore* semaphore);
 
 /** Returns how many can be taken before one has to wait; negative, the number of threads that wait. */

@@ -10,8 +10,9 @@
 
 /// Semaphores. The Python guv's semaphore.
 ///
-/// They may be used by green and kernel threads together, and who waits gets on in the order of coming. try_acquire() and those
-/// forms of release() that do not wait may be called on the hub too. One may be destroyed as soon as nobody waits for it.
+/// They may be used by green and kernel threads together, and who waits gets on in the order of coming. try_acquire()
+/// and those forms of release() that do not wait may be called on the hub too. One may be destroyed as soon as nobody
+/// waits for it.
 namespace guv {
 inline namespace v1 {
 
@@ -198,7 +199,8 @@ class CappedSemaphore {
   int give(Deadline deadline) { return move(+1, limit_, acquirers_, releasers_, deadline); }
 
  private:
-  /// One step with somebody who waits to make the opposite one, or else towards `end`, where `own` line is to be joined.
+  /// One step with somebody who waits to make the opposite one, or else towards `end`, where `own` line is to be
+  /// joined.
   int move(long step, long end, detail::Line& opposite, detail::Line& own, Deadline deadline) {
     std::unique_lock held(lock_);
     if (!opposite.empty()) {

@@ -71,8 +71,8 @@ class ParkingLot {
   /// Whether anybody with one of `tags` is parked on `address` (a hint unless the caller excludes changes).
   bool anybody(const void* address, uint32_t tags = ~0u);
 
-  /// Puts a kernel thread to sleep until it is unparked, or `word` is no longer 0 and its sleeper is woken: 0. ETIMEDOUT when the deadline passed
-  /// first, EINTR when a signal came.
+  /// Puts a kernel thread to sleep until it is unparked, or `word` is no longer 0 and its sleeper is woken: 0.
+  /// ETIMEDOUT when the deadline passed first, EINTR when a signal came.
   static int sleep(const std::atomic<uint32_t>& word, Deadline until);
   static int sleep(const AddressWaiter& waiter, Deadline until) { return sleep(waiter.signalled, until); }
   static void wake_sleeper(const std::atomic<uint32_t>& word);

@@ -15,8 +15,9 @@ namespace guv {
 inline namespace v1 {
 namespace detail {
 
-/// Calls to be made on the hub when something happens: what rawlink() and unlink() manage. The lock is that of what they are part
-/// of. Each call is checked once more on the hub: what has been unlinked, or whose Links are gone, is not called.
+/// Calls to be made on the hub when something happens: what rawlink() and unlink() manage. The lock is that of what
+/// they are part of. Each call is checked once more on the hub: what has been unlinked, or whose Links are gone, is not
+/// called.
 class Links {
  public:
   struct Link {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-/// What queues keep their items in. Each has room for `capacity` items, fixed when it is made, so that push() allocates nothing:
-/// who wants more makes a larger one and lets it change rooms.
+/// What queues keep their items in. Each has room for `capacity` items, fixed when it is made, so that push() allocates
+/// nothing: who wants more makes a larger one and lets it change rooms.
 namespace guv {
 inline namespace v1 {
 namespace detail {
