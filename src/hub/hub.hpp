@@ -134,6 +134,7 @@ class Hub {
 
   /// From guv's signal handler, in a critical section: keeps the signal (the kernel holds all others meanwhile).
   void hold_signal(const siginfo_t& info);
+  bool holds_signal() const { return signal_held_.load(std::memory_order_relaxed); }
   /// Wakes the loop out of its sleep. From any kernel thread and from signal handlers.
   void wake_loop();
 

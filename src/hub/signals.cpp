@@ -5,10 +5,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <iterator>
+#include <new>
 #include <utility>
 
 #include "arch/signal_stack.hpp"
@@ -30,7 +33,12 @@ constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
 constexpr int libcs_cancellation = 32;
 constexpr int from_guv = -0x677576;  // si_code of guv's own
 constexpr size_t fault_stack_size = 64 * 1024;
-constexpr int node_count = 1024;
+
+/// Memory for pending signals; never given back.
+struct Chunk {
+  Chunk* next = nullptr;
+  PendingSignal nodes[500];
+};
 
 struct Everything {
   struct sigaction actions[signal_count + 1];  // what the program set
@@ -40,6 +48,8 @@ struct Everything {
   uint64_t kernel_mask = 0;                    // this hub's, as we set it
   ThreadSignals process;                       // sent to the process while nobody could take them
   List<PendingSignal> free_nodes;
+  Chunk* chunks = nullptr;
+  rlim_t node_count = 0;
   int signal_fd = -1;                          // wakes threads in sigwait when the kernel has something for them
   uint64_t awaited = 0;                        // by any thread, ever
   char* fault_stack = nullptr;                 // the kernel's alternate stack
@@ -47,7 +57,7 @@ struct Everything {
 };
 
 Everything all;
-PendingSignal nodes[node_count];
+Chunk first_chunk;
 
 /// No handler of this kernel thread and no other kernel thread comes in between.
 class Locked {
@@ -121,11 +131,30 @@ void account(GreenThread& thread, uint64_t mask) {
 
 // ---- queues -----------------------------------------------------------------------------------------------------
 
+void add_nodes(Chunk& chunk) {
+  chunk.next = all.chunks;
+  all.chunks = &chunk;
+  all.node_count += std::size(chunk.nodes);
+  for (auto& node : chunk.nodes) all.free_nodes.push_back(&node);
+}
+
+// Also in signal handlers. As many as the kernel would keep for us.
+bool add_nodes() {
+  rlimit limit{};
+  if (sys::failed(sys::call(SYS_prlimit64, 0, RLIMIT_SIGPENDING, nullptr, &limit)) || all.node_count >= limit.rlim_cur)
+    return false;
+  const long memory =
+      sys::call(SYS_mmap, nullptr, sizeof(Chunk), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (sys::failed(memory)) return false;
+  add_nodes(*new (reinterpret_cast<void*>(memory)) Chunk);
+  return true;
+}
+
 bool enqueue(ThreadSignals& where, const siginfo_t& info, bool for_process) {
   // Standard signals do not queue: one pending is enough (signal(7)).
   if ((where.pending_set & bit(info.si_signo)) && info.si_signo < SIGRTMIN) return true;
+  if (all.free_nodes.empty() && !add_nodes()) return false;
   PendingSignal* node = all.free_nodes.pop_front();
-  if (!node) return false;
   node->info = info;
   node->for_process = for_process;
   where.pending.push_back(node);
@@ -374,6 +403,11 @@ void serve_fault(siginfo_t* info, ucontext_t* context) {
   }
 }
 
+// It stays pending in the kernel until the thread unblocks it.
+void give_back(siginfo_t* info) {
+  sys::call(SYS_rt_tgsigqueueinfo, sys::call(SYS_getpid), sys::call(SYS_gettid), info->si_signo, info);
+}
+
 // On a thread that is no hub (a native one, a helper, a child of vfork) signals are the kernel's business.
 void serve_on_kernel_thread(siginfo_t* info, ucontext_t* context) {
   const int signal = info->si_signo;
@@ -381,7 +415,7 @@ void serve_on_kernel_thread(siginfo_t* info, ucontext_t* context) {
     // Back to the kernel, to be held until the critical section ends.
     per_thread.signal_waits = true;
     per_thread.mask_then = mask_in(*context);
-    sys::call(SYS_rt_tgsigqueueinfo, sys::call(SYS_getpid), sys::call(SYS_gettid), signal, info);
+    give_back(info);
     mask_in(*context) = ~libc_internal;
     return;
   }
@@ -403,7 +437,12 @@ void serve_on_kernel_thread(siginfo_t* info, ucontext_t* context) {
 void serve_on_hub(Hub& hub, siginfo_t* info, ucontext_t* context) {
   const int signal = info->si_signo;
   if (hub.in_critical()) {
-    hub.hold_signal(*info);
+    // One can be held. More come if the mask was changed in this critical section.
+    if (hub.holds_signal()) {
+      give_back(info);
+    } else {
+      hub.hold_signal(*info);
+    }
     mask_in(*context) = ~libc_internal;
     return;
   }
@@ -517,7 +556,7 @@ uint64_t block_all() {
 void set_kernel_mask(uint64_t mask) { sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sys::signal_set_size); }
 
 void start(GreenThread& main_thread) {
-  for (auto& node : nodes) all.free_nodes.push_back(&node);
+  add_nodes(first_chunk);
   all.thread_count = 1;
   uint64_t mask = 0;
   sys::call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &mask, sys::signal_set_size);
@@ -763,9 +802,11 @@ void after_fork(GreenThread& survivor) {
   all.blocked_in_all = 0;
   // A child begins with no pending signals (fork(2)).
   all.free_nodes.abandon();
-  for (auto& node : nodes) {
-    node.reset();
-    all.free_nodes.push_back(&node);
+  for (Chunk* chunk = all.chunks; chunk; chunk = chunk->next) {
+    for (auto& node : chunk->nodes) {
+      node.reset();
+      all.free_nodes.push_back(&node);
+    }
   }
   for (ThreadSignals* signals : {&survivor.signals, &all.process}) {
     signals->pending.abandon();
