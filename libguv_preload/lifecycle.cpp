@@ -49,16 +49,20 @@ struct ProgramName {
   }
 };
 
-void on_start() {
-  find_libc_data();
-  if (config().patch_libc) patch_libc_entries();
-  say_verbosely("threads of process %ld are green from now on; %d functions of libc lead here", sys::call(SYS_getpid),
-                patched_entries());
+void report_start() {
   char line[512];
   const int length =
       snprintf(line, sizeof line, "{\"event\":\"start\",\"pid\":%ld,\"program\":\"%s\",\"patched_entries\":%d}\n",
                sys::call(SYS_getpid), ProgramName().text, patched_entries());
   write_report(line, length);
+}
+
+void on_start() {
+  find_libc_data();
+  if (config().patch_libc) patch_libc_entries();
+  say_verbosely("threads of process %ld are green from now on; %d functions of libc lead here", sys::call(SYS_getpid),
+                patched_entries());
+  report_start();
 }
 
 // pthread_atfork calls the first registered last before the fork and first after it.
@@ -75,7 +79,9 @@ void in_forked_child() {
   fd_table::forked();
   once_after_fork();
   libc_mutexes_after_fork();
-  if (runtime_started()) runtime().after_fork();
+  if (!runtime_started()) return;
+  runtime().after_fork();
+  report_start();
 }
 
 __attribute__((constructor)) void at_load() { begin(); }

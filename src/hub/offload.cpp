@@ -178,6 +178,7 @@ void Offload::after_fork() {
   queue_.abandon();
   idle_ = waiting_ = 0;
   helpers_.store(0);
+  made_ = 0;
 }
 
 }  // namespace guv

@@ -95,6 +95,12 @@ def main():
     check("--verbose says what is done", "threads of process" in result.stderr, result.stderr)
     check("--verbose changes nothing else", result.stdout == plain.stdout, result.stdout)
 
+    _, lines = run([], program("quick_exit"))
+    events = [(line["event"], line["pid"]) for line in lines]
+    check("the report has both lines of every process that quick_exit ends, of children too",
+          sorted(events) == sorted((event, pid) for pid in {pid for _, pid in events} for event in ("start", "exit"))
+          and len(events) == 4, lines)
+
     with tempfile.TemporaryDirectory() as scratch:
         odd = Path(scratch, 'quote"backslash\\' + "long" * 50)
         shutil.copy(threads, odd)
