@@ -47,6 +47,7 @@ void note_received(msghdr& message) {
 }
 
 long receive_message(int fd, msghdr* message, int flags) {
+  if (!message) return sys::call(SYS_recvmsg, fd, message, flags);  // EFAULT, or what is wrong with the descriptor
   const auto first = [=](Mode mode) {
     return sys::call(SYS_recvmsg, fd, message, flags | only_if(mode, MSG_DONTWAIT));
   };
@@ -102,6 +103,7 @@ void note_sent(const msghdr& message) {
 
 /// The message from `start` on. Its control data go with the first part.
 long send_message(int fd, const msghdr* message, int flags, size_t start = 0) {
+  if (!message) return sys::call(SYS_sendmsg, fd, message, flags);  // EFAULT, or what is wrong with the descriptor
   if (message->msg_controllen) note_sent(*message);
   const std::span parts(message->msg_iov, message->msg_iovlen);
   return blocking_all(sendable_to(fd, message->msg_name, flags), total(parts) - start, [=](Mode mode, size_t done) {
