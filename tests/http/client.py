@@ -17,7 +17,8 @@ class Server:
     def __init__(self, **options):
         self.errors = tempfile.TemporaryFile()
         arguments = [f'{name}={value}' for name, value in options.items()]
-        self.process = subprocess.Popen([SERVER, *arguments], stdout=subprocess.PIPE, stderr=self.errors)
+        # Unbuffered: whoever waits for a line with select must not have it in a buffer.
+        self.process = subprocess.Popen([SERVER, *arguments], stdout=subprocess.PIPE, stderr=self.errors, bufsize=0)
         word, port = self.process.stdout.readline().split()
         assert word == b'listening', word
         self.port = int(port)

@@ -92,6 +92,26 @@ void time_out(guv::WebSocket& socket) {
   std::fflush(stdout);
 }
 
+/// What a browser runs: it checks a WebSocket of ours, and asks for /report with what it found.
+constexpr char page[] = R"(<!doctype html><title>guv</title><script>
+const text = 'h\u00e9llo \u{1f600}'.repeat(5000), bytes = new Uint8Array(70000).map((_, i) => i * 7);
+const report = what => fetch('/report?name=' + encodeURIComponent(what));
+const socket = new WebSocket(`ws://${location.host}/ws/chosen`, ['other', 'good']);
+socket.binaryType = 'arraybuffer';
+const messages = [];
+socket.onopen = () => { socket.send(text); socket.send(bytes); };
+socket.onerror = () => report('error');
+socket.onmessage = ({data}) => {
+  messages.push(data);
+  if (messages.length < 2) return;
+  const same = new Uint8Array(messages[1]);
+  if (messages[0] !== text) return report('other text');
+  if (same.length !== bytes.length || same.some((byte, i) => byte !== bytes[i])) return report('other bytes');
+  socket.close(4321, 'done');
+};
+socket.onclose = ({code, reason, wasClean}) => report(`${socket.protocol} ${code} ${reason} ${wasClean}`);
+</script>)";
+
 guv::WebSocketOptions chosen() {
   return {.max_message = 100000, .protocols = {"best", "good"}, .allow_origin = [](std::string_view origin) {
             return origin != "http://evil";
@@ -102,6 +122,7 @@ const std::map<std::string, guv::http::App> sockets{
     {"/ws/echo", guv::websocket(echo)},
     {"/ws/describe", guv::websocket(describe, chosen())},
     {"/ws/small", guv::websocket(echo, chosen())},
+    {"/ws/chosen", guv::websocket(echo, {.protocols = {"best", "good"}})},
     {"/ws/tick", guv::websocket(tick)},
     {"/ws/time-out", guv::websocket(time_out)},
     {"/ws/throw", guv::websocket([](guv::WebSocket&) { throw std::runtime_error("thrown on purpose"); })},
@@ -131,7 +152,8 @@ Response application(Request& request) {
     guv::sleep(std::chrono::milliseconds(300));
     return "slow\n";
   }
-  if (path == "/parameter") return request.parameter("name").value_or("(none)");
+  if (path == "/page") return Response(page).set("Content-Type", "text/html; charset=utf-8");
+  if (path == "/parameter" || path == "/report") return request.parameter("name").value_or("(none)");
   if (const auto socket = sockets.find(path); socket != sockets.end()) return socket->second(request);
   return Response(404, "no " + path + "\n");
 }
