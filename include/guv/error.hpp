@@ -7,13 +7,14 @@
 namespace guv {
 inline namespace v1 {
 
-/// What kill() throws into a green thread by default. It ends the thread quietly. Not a std::exception, so that code that
-/// catches those lets it pass.
+/// What kill() throws into a green thread by default. It ends the thread quietly. Not a std::exception, so that code
+/// that catches those lets it pass.
 class GreenExit {};
 
 class Timeout;
 
-/// What a wait throws at its deadline: the deadline it was given, or that of a Timeout around it. Not a std::exception, as GreenExit.
+/// What a wait throws at its deadline: the deadline it was given, or that of a Timeout around it. Not a std::exception,
+/// as GreenExit.
 class TimedOut {
  public:
   TimedOut() = default;

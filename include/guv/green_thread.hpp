@@ -32,7 +32,8 @@ inline void print_exception(const char* where) {
     int status = 0;
     char* name = type ? abi::__cxa_demangle(type->name(), nullptr, nullptr, &status) : nullptr;
     std::fprintf(stderr, "guv: %s of green thread %llu threw %s%s%s\n", where,
-                 static_cast<unsigned long long>(guv_thread_number()), name ? name : "an exception", *what ? ": " : "", what);
+                 static_cast<unsigned long long>(guv_thread_number()), name ? name : "an exception", *what ? ": " : "",
+                 what);
     std::free(name);
   };
   try {
@@ -179,7 +180,8 @@ class PlainTask final : public Task {
 
   void run() override {
     try {
-      std::apply([](Function& function, Arguments&... arguments) { std::invoke(std::move(function), std::move(arguments)...); },
+      std::apply([](Function& function,
+                    Arguments&... arguments) { std::invoke(std::move(function), std::move(arguments)...); },
                  *call_);
     } catch (abi::__forced_unwind&) {
       throw;
@@ -228,9 +230,9 @@ class Greenlet {
     return guv_thread_cancel(task_->handle, -ECANCELED);
   }
 
-  /// Throws `exception` into the thread, where it waits now or else will next: in guv's waits and in calls of libc's that are
-  /// cancellation points (pthreads(7)). One that has not begun is cancelled. Then the caller yields. Does nothing when the thread has ended, or
-  /// has not yet seen an earlier kill.
+  /// Throws `exception` into the thread, where it waits now or else will next: in guv's waits and in calls of libc's
+  /// that are cancellation points (pthreads(7)). One that has not begun is cancelled. Then the caller yields. Does
+  /// nothing when the thread has ended, or has not yet seen an earlier kill.
   void kill(std::exception_ptr exception = std::make_exception_ptr(GreenExit())) {
     if (!is_alive()) return;
     task_->killed_by = std::move(exception);
@@ -247,8 +249,8 @@ class Greenlet {
     return error != -ETIMEDOUT;
   }
 
-  /// Has `function(*this)` called on the thread itself when it ends; when it has, at once by the caller. What it throws is
-  /// printed.
+  /// Has `function(*this)` called on the thread itself when it ends; when it has, at once by the caller. What it throws
+  /// is printed.
   template <class Function>
   LinkId link(Function function) {
     return link_with([function = std::move(function), copy = *this]() mutable { function(copy); });
@@ -313,8 +315,9 @@ class GreenThread : public Greenlet {
  public:
   GreenThread() = default;
 
-  /// Waits for the end and returns a reference to what the function returned, or throws what it threw; what it was killed or
-  /// cancelled with; GreenExit after pthread_exit or pthread_cancel; TimedOut at the deadline. Any number of threads may, any number of times.
+  /// Waits for the end and returns a reference to what the function returned, or throws what it threw; what it was
+  /// killed or cancelled with; GreenExit after pthread_exit or pthread_cancel; TimedOut at the deadline. Any number of
+  /// threads may, any number of times.
   std::add_lvalue_reference_t<R> get(Deadline deadline = {}) const {
     const int error = guv_thread_wait(handle(), nullptr, deadline.nanoseconds());
     auto* result = static_cast<detail::Result<R>*>(task());
@@ -339,14 +342,16 @@ class GreenThread : public Greenlet {
 
  private:
   template <class Function, class... Arguments>
-  friend GreenThread<detail::ResultOf<Function, Arguments...>> spawn_at(Deadline when, Function&& function, Arguments&&... arguments);
+  friend GreenThread<detail::ResultOf<Function, Arguments...>> spawn_at(Deadline when, Function&& function,
+                                                                        Arguments&&... arguments);
 
   explicit GreenThread(detail::TaskPointer task) : Greenlet(std::move(task)) {}
 };
 
 /// As spawn, at a time: the thread begins when it comes. Never: at once.
 template <class Function, class... Arguments>
-GreenThread<detail::ResultOf<Function, Arguments...>> spawn_at(Deadline when, Function&& function, Arguments&&... arguments) {
+GreenThread<detail::ResultOf<Function, Arguments...>> spawn_at(Deadline when, Function&& function,
+                                                               Arguments&&... arguments) {
   using R = detail::ResultOf<Function, Arguments...>;
   auto* task = new detail::ResultTask<R, std::decay_t<Function>, std::decay_t<Arguments>...>(
       std::forward<Function>(function), std::forward<Arguments>(arguments)...);
@@ -355,9 +360,10 @@ GreenThread<detail::ResultOf<Function, Arguments...>> spawn_at(Deadline when, Fu
   return GreenThread<R>(std::move(owned));
 }
 
-/// Makes a green thread that calls `function(arguments…)` (copies of them, as std::thread), and returns at once: it runs when the caller
-/// waits or yields, after those that are ready already. From green and kernel threads, once guv has been started by the main
-/// thread. Throws std::system_error when there are no stacks left, or no green threads to be had.
+/// Makes a green thread that calls `function(arguments…)` (copies of them, as std::thread), and returns at once: it
+/// runs when the caller waits or yields, after those that are ready already. From green and kernel threads, once guv
+/// has been started by the main thread. Throws std::system_error when there are no stacks left, or no green threads to
+/// be had.
 template <class Function, class... Arguments>
 auto spawn(Function&& function, Arguments&&... arguments) {
   return spawn_at(Deadline::never(), std::forward<Function>(function), std::forward<Arguments>(arguments)...);
@@ -369,7 +375,8 @@ auto spawn_after(Deadline delay, Function&& function, Arguments&&... arguments) 
   return spawn_at(delay, std::forward<Function>(function), std::forward<Arguments>(arguments)...);
 }
 
-/// As spawn for a function whose result nobody wants. What it throws is printed on standard error (see hub_exceptions), GreenExit excepted.
+/// As spawn for a function whose result nobody wants. What it throws is printed on standard error (see hub_exceptions),
+/// GreenExit excepted.
 template <class Function, class... Arguments>
 Greenlet spawn_n(Function&& function, Arguments&&... arguments) {
   detail::TaskPointer task(new detail::PlainTask<std::decay_t<Function>, std::decay_t<Arguments>...>(

@@ -17,8 +17,8 @@ struct uv_loop_s;
 namespace guv {
 inline namespace v1 {
 
-/// Has `function()` called on the hub, soon, in the order of the calls. From any thread. It must not wait; what it throws is
-/// printed.
+/// Has `function()` called on the hub, soon, in the order of the calls. From any thread. It must not wait; what it
+/// throws is printed.
 template <class Function>
 void call_on_hub(Function function) {
   auto call = std::make_unique<Function>(std::move(function));
@@ -35,8 +35,8 @@ void call_on_hub(Function function) {
   call.release();
 }
 
-/// Returns `function()`, called on a kernel thread of guv's while the calling green thread waits; throws what it throws. For long
-/// computations, and for what blocks in ways that guv does not know.
+/// Returns `function()`, called on a kernel thread of guv's while the calling green thread waits; throws what it
+/// throws. For long computations, and for what blocks in ways that guv does not know.
 template <class Function>
 auto offload(Function&& function) -> std::invoke_result_t<Function> {
   using R = std::invoke_result_t<Function>;
@@ -66,8 +66,8 @@ auto offload(Function&& function) -> std::invoke_result_t<Function> {
   if constexpr (!std::is_void_v<R>) return std::move(*call.value);
 }
 
-/// The libuv loop within the hub, for handles of the program's own. Libuv is to be called by green threads or on the hub; its callbacks run on
-/// the hub, where nothing may wait.
+/// The libuv loop within the hub, for handles of the program's own. Libuv is to be called by green threads or on the
+/// hub; its callbacks run on the hub, where nothing may wait.
 inline uv_loop_s* uv_loop() {
   uv_loop_s* loop = guv_uv_loop();
   if (!loop) detail::throw_error(-ENOTSUP);

@@ -12,9 +12,9 @@
 namespace guv {
 inline namespace v1 {
 
-/// A T for each thread, green or kernel, made when the thread first asks for it and destroyed when the thread ends. Unlike
-/// thread_local it may be a member, or made at run time. One of these takes a key of pthread_key_create(3), of which a process has 1024.
-/// The values of threads that are alive when the Local goes are not destroyed.
+/// A T for each thread, green or kernel, made when the thread first asks for it and destroyed when the thread ends.
+/// Unlike thread_local it may be a member, or made at run time. One of these takes a key of pthread_key_create(3), of
+/// which a process has 1024. The values of threads that are alive when the Local goes are not destroyed.
 template <class T>
 class Local {
  public:

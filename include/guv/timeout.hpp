@@ -13,8 +13,8 @@
 namespace guv {
 inline namespace v1 {
 
-/// From its deadline on, and until it goes out of scope, the wait that the thread is in, or else its next, throws: in guv's waits and in calls
-/// of libc's that are cancellation points (pthreads(7)). Once. Time-outs nest.
+/// From its deadline on, and until it goes out of scope, the wait that the thread is in, or else its next, throws: in
+/// guv's waits and in calls of libc's that are cancellation points (pthreads(7)). Once. Time-outs nest.
 ///
 ///   guv::Timeout limit(2s);
 ///   reply = ask_a_slow_server();      // throws TimedOut after two seconds

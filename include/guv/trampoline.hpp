@@ -12,8 +12,9 @@ inline namespace v1 {
 constexpr int READ = GUV_READ;
 constexpr int WRITE = GUV_WRITE;
 
-/// Suspends the calling thread until the descriptor is ready for reading (READ), writing (WRITE) or either (READ | WRITE), as poll(2) would
-/// say; returns for which. Throws TimedOut at the deadline; std::system_error with EBADF, also when the descriptor is closed meanwhile.
+/// Suspends the calling thread until the descriptor is ready for reading (READ), writing (WRITE) or either (READ |
+/// WRITE), as poll(2) would say; returns for which. Throws TimedOut at the deadline; std::system_error with EBADF, also
+/// when the descriptor is closed meanwhile.
 inline int trampoline(int fd, int events, Deadline deadline = {}) {
   return detail::check(guv_trampoline(fd, events, deadline.nanoseconds()));
 }

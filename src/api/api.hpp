@@ -15,8 +15,8 @@ inline Deadline deadline(int64_t nanoseconds) { return Deadline::at(nanoseconds)
 /// Whether the caller is a callback of the hub, where nothing may wait.
 inline bool on_the_loop() { return per_thread.hub && !per_thread.self; }
 
-/// Calls `call()` on the hub's kernel thread, in a critical section, and returns when it has been made: at once there; else
-/// the caller, a kernel thread, sleeps.
+/// Calls `call()` on the hub's kernel thread, in a critical section, and returns when it has been made: at once there;
+/// else the caller, a kernel thread, sleeps.
 template <class Call>
 auto on_hub(Call call) -> std::invoke_result_t<Call> {
   if (per_thread.hub) {
@@ -43,8 +43,8 @@ auto on_hub(Call call) -> std::invoke_result_t<Call> {
   return job.result;
 }
 
-/// Waits for `on` while `busy()`; 0 or a negative errno value. Before it gives up it asks `leave()`, which may say that it is
-/// too late for that: 0.
+/// Waits for `on` while `busy()`; 0 or a negative errno value. Before it gives up it asks `leave()`, which may say that
+/// it is too late for that: 0.
 template <class On, class Busy, class Leave>
 int wait_for(On on, Busy busy, Leave leave) {
   const auto give_up = [&](int error) { return leave() ? error : 0; };

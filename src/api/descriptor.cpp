@@ -75,7 +75,9 @@ extern "C" {
 
 ssize_t guv_recv(int fd, void* buffer, size_t size, int flags, int64_t deadline) {
   return on_descriptor(fd, reading, FdWait::Timeout::receive, deadline, [=] {
-    const auto receive = [=] { return sys::call(SYS_recvfrom, fd, buffer, size, flags | MSG_DONTWAIT, nullptr, nullptr); };
+    const auto receive = [=] {
+      return sys::call(SYS_recvfrom, fd, buffer, size, flags | MSG_DONTWAIT, nullptr, nullptr);
+    };
     return self() && flags == 0 ? try_receive(fd, size, receive) : receive();
   });
 }

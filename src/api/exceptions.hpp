@@ -9,7 +9,8 @@
 /// Between the C++ of the public headers and the C functions that stand for it.
 namespace guv::api {
 
-/// What `function()` returns, or the error of the exception it throws. Kills come as results, never as exceptions of ours.
+/// What `function()` returns, or the error of the exception it throws. Kills come as results, never as exceptions of
+/// ours.
 template <class Function>
 int without_exceptions(Function function) {
   try {
