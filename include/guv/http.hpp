@@ -225,6 +225,11 @@ class GUV_API Response {
   /// Adds a header field, such as one more Set-Cookie. Throws like set().
   Response& add(std::string_view name, std::string_view value);
 
+  /// Sets the string that is the body.
+  Response& body(std::string body) {
+    body_ = std::move(body);
+    return *this;
+  }
   /// The string that is the body; empty with stream() and its like.
   const std::string& body() const { return body_; }
 

@@ -1,0 +1,111 @@
+/* http.h as a C program uses it: a server and its client in one process. */
+#include <errno.h>
+#include <guv/http.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static guv_http_server* server;
+static uint16_t port;
+
+static void require(int truth, const char* what) {
+  if (truth) return;
+  printf("not so: %s\n", what);
+  fflush(stdout);
+  _exit(1);
+}
+
+static int produce(guv_http_writer* writer, void* argument) {
+  const char* word = argument;
+  return guv_http_write(writer, word, strlen(word));
+}
+
+static void talk(guv_websocket* socket, void* argument) {
+  guv_websocket_message message;
+  require(guv_websocket_send(socket, "hello", 5, 1) == 0, "a message is sent");
+  require(guv_websocket_wait(socket, &message, GUV_NEVER) == 1 && message.is_text, "a message of text comes");
+  require(message.size == 2 && memcmp(message.data, "Hi", 2) == 0, "it is Hi");
+  require(guv_websocket_wait(socket, &message, GUV_NEVER) == 0, "the socket is closed");
+  require(guv_websocket_close_code(socket) == 1000, "the client closes with 1000");
+  *(int*)argument += 1;
+}
+
+static int is(guv_http_text text, const char* expected) {
+  return text.size == strlen(expected) && memcmp(text.data, expected, text.size) == 0;
+}
+
+static int app(guv_http_request* request, guv_http_response* response, void* argument) {
+  const guv_http_text path = guv_http_request_path(request);
+  if (is(path, "/a b")) {
+    require(is(guv_http_request_query(request), "c=d"), "the query is c=d");
+    require(is(guv_http_request_header(request, "HOST"), "here"), "Host is here");
+    require(guv_http_request_header(request, "None").data == NULL, "there is no such field");
+    require(guv_http_response_set(response, "Bad", "a\r\nb") == -EINVAL, "values have no line ends");
+    return guv_http_response_body(response, "body", 4);
+  }
+  if (is(path, "/echo")) {
+    char buffer[100];
+    const ssize_t size = guv_http_request_read(request, buffer, sizeof buffer);
+    return size < 0 ? (int)size : guv_http_response_body(response, buffer, (size_t)size);
+  }
+  if (is(path, "/stream")) {
+    guv_http_response_stream(response, produce, "streamed");
+    return guv_http_response_status(response, 202);
+  }
+  if (is(path, "/ws")) return guv_http_response_websocket(response, request, talk, argument, 0, NULL);
+  return -ENOENT;
+}
+
+/* Sends a request and requires that `expected` comes, in its order, by the end of the connection. */
+static void ask(const char* request, size_t size, const char* first, const char* second) {
+  const struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  require(guv_connect(fd, (const struct sockaddr*)&address, sizeof address, GUV_NEVER) == 0, "connected");
+  require(guv_send(fd, request, size, 0, GUV_NEVER) == (ssize_t)size, "sent");
+  char answer[4096];
+  size_t got = 0;
+  ssize_t part;
+  while ((part = guv_recv(fd, answer + got, sizeof answer - 1 - got, 0, GUV_NEVER)) > 0) got += (size_t)part;
+  answer[got] = 0;
+  const char* begin = strstr(answer, first);
+  require(begin && strstr(begin, second), request);
+  close(fd);
+}
+
+#define ASK(request, first, second) ask(request, sizeof(request) - 1, first, second)
+
+static void* client(void* argument) {
+  (void)argument;
+  ASK("GET /a%20b?c=d HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\nbody");
+  ASK("POST /echo HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
+  ASK("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "HTTP/1.1 400 Bad Request\r\n",
+      "400");
+  ASK("GET /stream HTTP/1.0\r\n\r\n", "HTTP/1.1 202 Accepted\r\n", "\r\n\r\nstreamed");
+  ASK("GET /none HTTP/1.0\r\n\r\n", "HTTP/1.1 500 Internal Server Error\r\n", "500");
+  /* "Hi" and a close with 1000, masked with zeros */
+  ASK("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xe8",
+      "HTTP/1.1 101 Switching Protocols\r\n", "\x81\x05hello\x88\x02\x03\xe8");
+  guv_http_server_stop(server, 1000000000);
+  return NULL;
+}
+
+int main(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  require(bind(listener, (struct sockaddr*)&address, size) == 0 && listen(listener, 10) == 0, "listening");
+  getsockname(listener, (struct sockaddr*)&address, &size);
+  port = address.sin_port;
+  int sockets = 0;
+  require(guv_http_server_new(&server, listener, app, &sockets, NULL) == 0, "made");
+  require(guv_spawn(NULL, client, NULL) == 0, "spawned");
+  require(guv_http_server_run(server) == 0, "ended");
+  guv_http_server_free(server);
+  require(sockets == 1, "one WebSocket was served");
+  puts("EXIT-SUCCESS");
+  return 0;
+}
