@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "base/list.hpp"
+#include "guv/detail/lock.hpp"
 #include "guv/http.hpp"
 #include "guv/net.hpp"
-#include "http/green.hpp"
 
 namespace guv::inline v1::http {
 
@@ -26,9 +26,9 @@ class Server::Core : public std::enable_shared_from_this<Server::Core> {
   const App app;
 
  private:
-  int accept_until_stopped();
+  void accept_until_stopped();
   void wait_for_room();
-  int accept_one();
+  void accept_one();
   void serve(int fd, const Address& peer);
   void end(Connection* connection);
   void finish();
@@ -39,7 +39,7 @@ class Server::Core : public std::enable_shared_from_this<Server::Core> {
   std::atomic<std::int64_t> stop_at_{GUV_NEVER};
   std::atomic<std::size_t> count_{0};
 
-  green::Lock lock_;  // of the list
+  detail::Lock lock_;  // of the list
   List<Connection> list_;
 };
 

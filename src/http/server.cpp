@@ -3,6 +3,7 @@
 
 #include <system_error>
 
+#include "guv/green_thread.hpp"
 #include "guv/net.hpp"
 #include "http/connection.hpp"
 #include "http/core.hpp"
@@ -20,25 +21,23 @@ Server::Core::Core(int listener, App the_app, Options the_options)
 Server::Core::~Core() { close(wake_fd_); }
 
 void Server::Core::run() {
-  int failure = 0;
-  guv_thread* acceptor;
-  detail::check(green::spawn([this, &failure] { failure = accept_until_stopped(); }, &acceptor));
-  const auto end_accepting = [acceptor] {
-    guv_thread_kill(acceptor);
-    guv_thread_wait(acceptor, nullptr, GUV_NEVER);
-    guv_thread_release(acceptor);
-  };
+  auto acceptor = spawn([this] { accept_until_stopped(); });
   try {
     detail::check(guv_trampoline(wake_fd_, GUV_READ, GUV_NEVER));
   } catch (...) {  // the caller is killed
     stop(std::chrono::milliseconds(0));
-    end_accepting();
+    acceptor.kill();
+    acceptor.join();
     finish();
     throw;
   }
-  end_accepting();
+  acceptor.kill();
+  acceptor.join();
   finish();
-  if (failure) throw std::system_error(-failure, std::generic_category(), "accept");
+  try {
+    acceptor.get();  // throws why the listener failed
+  } catch (const GreenExit&) {
+  }
 }
 
 void Server::Core::stop(std::chrono::milliseconds grace) {
@@ -46,15 +45,16 @@ void Server::Core::stop(std::chrono::milliseconds grace) {
   eventfd_write(wake_fd_, 1);
 }
 
-// Returns why the listener is of no more use, 0 after stop().
-int Server::Core::accept_until_stopped() {
-  int error = 0;
-  while (!stopping() && error == 0) {
-    wait_for_room();
-    error = accept_one();
+void Server::Core::accept_until_stopped() {
+  try {
+    while (!stopping()) {
+      wait_for_room();
+      accept_one();
+    }
+  } catch (const std::system_error&) {
+    stop(std::chrono::milliseconds(0));
+    throw;
   }
-  if (error) stop(std::chrono::milliseconds(0));
-  return error;
 }
 
 void Server::Core::wait_for_room() {
@@ -62,22 +62,20 @@ void Server::Core::wait_for_room() {
     const auto* core = static_cast<const Core*>(data);
     return core->count_ >= core->options.max_connections && !core->stopping();
   };
-  guv_wait(&count_, full, this, GUV_NEVER);
+  detail::check(guv_wait(&count_, full, this, GUV_NEVER));
 }
 
-int Server::Core::accept_one() {
+void Server::Core::accept_one() {
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;
   const int fd = guv_accept(listener_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_CLOEXEC, GUV_NEVER);
-  if (fd >= 0) {
-    serve(fd, Address(reinterpret_cast<const sockaddr*>(&peer), length));
-    return 0;
+  if (detail::is_passing_accept_error(fd)) return;
+  if (detail::is_accept_shortage(fd)) {
+    log_error("accept: " + std::generic_category().message(-fd));
+    sleep(std::chrono::milliseconds(100));  // until some connection has ended, perhaps
+    return;
   }
-  if (detail::is_passing_accept_error(fd) || fd == -ECANCELED) return 0;
-  if (!detail::is_accept_shortage(fd)) return fd;
-  log_error("accept: " + std::generic_category().message(-fd));
-  guv_sleep_until(guv_now() + 100'000'000);  // until some connection has ended, perhaps
-  return 0;
+  serve(detail::check(fd), Address(reinterpret_cast<const sockaddr*>(&peer), length));
 }
 
 void Server::Core::serve(int fd, const Address& peer) {
@@ -89,8 +87,11 @@ void Server::Core::serve(int fd, const Address& peer) {
   }
   // Ends the connection also where the application ends its thread.
   const std::shared_ptr<Connection> own(connection, [core = shared_from_this()](Connection* it) { core->end(it); });
-  const int error = green::spawn([own] { own->run(); });
-  if (error) log_error("no thread for a connection: " + std::generic_category().message(-error));
+  try {
+    spawn_n([own] { own->run(); });
+  } catch (const std::system_error& error) {
+    log_error(std::string("no thread for a connection: ") + error.what());
+  }
 }
 
 void Server::Core::end(Connection* connection) {

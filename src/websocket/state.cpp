@@ -139,8 +139,7 @@ void WebSocket::State::finish(std::uint16_t code) {
 // Writes what there is, after whoever is writing. Returns 0 or -errno, after which the stream is of no more use: a part of a
 // frame may have been written.
 int WebSocket::State::write_output() {
-  if (const int error = writing_.acquire(Deadline::never())) return error;
-  const std::lock_guard writer(writing_, std::adopt_lock);
+  const std::lock_guard writer(writing_);
   std::string data;
   {
     const std::lock_guard guard(lock_);

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "guv/semaphore.hpp"
 #include "guv/websocket.hpp"
-#include "http/green.hpp"
 
 namespace guv::inline v1 {
 
@@ -47,8 +47,8 @@ class WebSocket::State {
   std::deque<Message> messages_;     // received, not yet asked for
   std::string output_;               // frames to be written
 
-  green::Lock lock_;     // of the context and the output: a thread may be made to yield anywhere
-  green::Lock writing_;  // whoever writes to the stream
+  Semaphore lock_;     // of the context and the output: a thread may be made to yield anywhere
+  Semaphore writing_;  // whoever writes to the stream
 };
 
 }  // namespace guv::inline v1
