@@ -193,7 +193,7 @@ def chat(trial, program):
 
 
 def main():
-    name, program = sys.argv[1:]
+    name, program = sys.argv[1], os.path.abspath(sys.argv[2])
     case = harness.Case(name, "", (), 0, 60, None, lambda trial: EXAMPLES[name](trial, program))
     import tempfile
     with tempfile.TemporaryDirectory(prefix="examples-") as common:
