@@ -13,7 +13,7 @@ except ImportError:
     websockets = None
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-NOTHING = object()
+PATHS = '/ws/echo', '/ws/describe', '/ws/small', '/ws/tick', '/ws/time-out', '/ws/throw'
 
 
 def handshake(path, **fields):

@@ -1,0 +1,68 @@
+"""Whatever clients do, no memory and no descriptors are lost. Usage: leaks_test.py path/to/http_server"""
+import os
+import time
+import unittest
+
+from client import PATIENCE, Server, get
+import malformed_test
+import websocket_test
+
+
+def misbehave():
+    for _, request in malformed_test.REQUESTS.values():
+        yield request
+    for path in ('/hello', '/big', '/count', '/throw', '/broken', '/short', '/environ', '/cookies', '/close', '/exact'):
+        yield get(path)
+    for path in '/echo', '/lines', '/ignore':
+        yield malformed_test.post('Content-Length: 10\r\n', 'half').replace('/echo', path)
+    for path in websocket_test.PATHS:
+        opening = websocket_test.handshake(path).encode()
+        yield opening
+        yield opening + websocket_test.frame(websocket_test.TEXT, b'a' * 1000)
+        yield opening + websocket_test.frame(websocket_test.BINARY, b'cut', length=1000)
+        yield opening + websocket_test.close_frame(1000)
+
+
+def all_of_it(server):
+    for request in misbehave():
+        for waits in True, False:
+            with server.connect() as client:
+                client.send(request)
+                try:
+                    if waits:
+                        client.receive()
+                except ConnectionResetError:
+                    pass
+
+
+class Leaks(unittest.TestCase):
+    def in_use(self, server):
+        """Bytes from malloc and descriptors, once all other connections have ended."""
+        descriptors, until = None, time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            descriptors = len(os.listdir(f'/proc/{server.process.pid}/fd'))
+            if descriptors <= self.at_rest:
+                break
+            time.sleep(0.05)
+        return int(server.ask(get('/memory')).body), descriptors
+
+    def test_nothing_is_lost(self):
+        with Server(body_timeout=300, head_timeout=300, keep_alive_timeout=300) as server:
+            server.ask(get('/hello'))
+            time.sleep(0.5)
+            self.at_rest = len(os.listdir(f'/proc/{server.process.pid}/fd'))
+            before, growths = None, []
+            # More threads at once than ever before take memory that is kept. A leak grows every time.
+            while not growths or (growths[-1] > 100 and len(growths) < 20):
+                for _ in range(2):
+                    all_of_it(server)
+                memory, descriptors = self.in_use(server)
+                self.assertEqual(descriptors, self.at_rest)
+                if before is not None:
+                    growths.append(memory - before)
+                before = memory
+            self.assertLessEqual(growths[-1], 100, growths)
+
+
+if __name__ == '__main__':
+    unittest.main()
