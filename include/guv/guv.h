@@ -137,8 +137,7 @@ GUV_API void guv_thread_set_name(guv_thread* thread, const char* name);
  *  time-outs as waits do. */
 GUV_API int guv_yield(void);
 
-/** Suspends the caller until the deadline; one that has passed is guv_yield. 0, or the error of a kill or a time-out.
- *  */
+/** Suspends the caller until the deadline; one that has passed is guv_yield. 0, or the error of a kill or a time-out. */
 GUV_API int guv_sleep_until(int64_t deadline);
 
 /** Suspends the calling green thread until guv_thread_wake names it: for what switches threads by itself. May also
@@ -206,8 +205,7 @@ typedef struct guv_timeout {
 GUV_API int guv_timeout_start(guv_timeout* timeout, int64_t deadline, int error, void (*raise)(void* argument),
                               void* argument);
 
-/** Takes it back. Returns 1 if it was pending, 0 when it has struck or was not started. By the thread that started it.
- *  */
+/** Takes it back. Returns 1 if it was pending, 0 when it has struck or was not started. By the thread that started it. */
 GUV_API int guv_timeout_cancel(guv_timeout* timeout);
 
 /** Returns 1 from the start until it has struck or been cancelled. */
@@ -221,8 +219,7 @@ GUV_API int guv_timeout_pending(const guv_timeout* timeout);
 #define GUV_WRITE 2
 
 /** Waits until the descriptor is ready as poll(2) would say: for reading (GUV_READ), for writing (GUV_WRITE), or for
- *  either. Returns which, -ETIMEDOUT, or -EBADF also when another thread closes it by guv_close or close(2) meanwhile.
- *  */
+ *  either. Returns which, -ETIMEDOUT, or -EBADF also when another thread closes it by close(2) meanwhile. */
 GUV_API int guv_trampoline(int fd, int events, int64_t deadline);
 
 /** recv(2) on a socket, with a deadline (-ETIMEDOUT). */
@@ -239,9 +236,6 @@ GUV_API int guv_accept(int fd, struct sockaddr* address, socklen_t* size, int fl
 
 /** connect(2), with a deadline. After -ETIMEDOUT the socket is to be closed. */
 GUV_API int guv_connect(int fd, const struct sockaddr* address, socklen_t size, int64_t deadline);
-
-/** close(2): those who wait for the descriptor get -EBADF. */
-GUV_API int guv_close(int fd);
 
 /* ---- the hub ---------------------------------------------------------------------------------------------------- */
 
