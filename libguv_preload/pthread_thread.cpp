@@ -33,17 +33,6 @@ bool wants_native(const void* caller) {
   return false;
 }
 
-size_t default_stack_size() {
-  if (config().stack_size) return config().stack_size;
-  pthread_attr_t attributes;
-  size_t size = size_t{8} << 20;
-  if (pthread_getattr_default_np(&attributes) == 0) {
-    pthread_attr_getstacksize(&attributes, &size);
-    pthread_attr_destroy(&attributes);
-  }
-  return size;
-}
-
 // pthread_create's rules for what pthread_attr_t says; an errno, or 0.
 int to_options(const pthread_attr_t* attributes, SpawnOptions& options) {
   if (!attributes) {

@@ -15,20 +15,6 @@ namespace {
 
 guv_thread* record_of(GreenThread& thread) { return static_cast<guv_thread*>(thread.record); }
 
-size_t default_stack_size() {
-  if (config().stack_size) return config().stack_size;
-  static const size_t size = [] {
-    size_t size = size_t{8} << 20;
-    pthread_attr_t attributes;
-    if (pthread_getattr_default_np(&attributes) == 0) {
-      pthread_attr_getstacksize(&attributes, &size);
-      pthread_attr_destroy(&attributes);
-    }
-    return size;
-  }();
-  return size;
-}
-
 // ---- the end ----------------------------------------------------------------------------------------------------
 
 // On the thread itself: links may wait.

@@ -1,6 +1,7 @@
 #include "base/config.hpp"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,17 @@ FamilyList parse_families(std::string_view list) {
 }
 
 const Config& config() { return the_config; }
+
+size_t default_stack_size() {
+  if (config().stack_size) return config().stack_size;
+  pthread_attr_t attributes;
+  size_t size = size_t{8} << 20;
+  if (pthread_getattr_default_np(&attributes) == 0) {
+    pthread_attr_getstacksize(&attributes, &size);
+    pthread_attr_destroy(&attributes);
+  }
+  return size;
+}
 
 void read_config(uint32_t families) {
   Config& c = the_config;

@@ -23,6 +23,9 @@ struct Config {
 
 const Config& config();
 
+/// Of threads that ask for no size: GUV_STACK_SIZE, else libc's default (RLIMIT_STACK, or pthread_setattr_default_np(3)).
+size_t default_stack_size();
+
 /// Reads it. `families` are those without a word of GUV_FAMILIES.
 void read_config(uint32_t families = all_families);
 
