@@ -78,15 +78,17 @@ inline bool ends(OnHandler rule, const signals::Ran& ran) {
   return ran.any && (rule == OnHandler::end || (rule == OnHandler::restart_if_asked && !ran.restart));
 }
 
-/// Whether the calling thread has cancellation enabled now.
-inline bool cancellable() {
+/// Whether the calling thread has cancellation enabled now. (Not inlined: a frame that cancellation unwinds leaves the
+/// marks that AddressSanitizer makes around variables behind.)
+__attribute__((noinline)) inline bool cancellable() {
   int state;
   real().pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
   real().pthread_setcancelstate(state, nullptr);
   return state == PTHREAD_CANCEL_ENABLE;
 }
 
-/// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is asked).
+/// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is
+/// asked).
 inline bool cancel_due(const GreenThread& me) { return me.cancel_requested && cancellable(); }
 
 /// Whether a cancellation or an interrupt shall end what `on` is for.
@@ -100,8 +102,8 @@ inline Reach interruptions(bool cancellation_point = true) {
   return cancellation_point && cancellable() ? Reach::signals_and_cancellation : Reach::signals;
 }
 
-/// Ends the thread when a cancellation is due. Once one is being acted on, or after pthread_exit, none is any more: libc then
-/// comes back from here, and cleanup handlers may wait like anybody.
+/// Ends the thread when a cancellation is due. Once one is being acted on, or after pthread_exit, none is any more:
+/// libc then comes back from here, and cleanup handlers may wait like anybody.
 inline void test_cancel(GreenThread& me) {
   if (!cancel_due(me)) [[likely]] return;
   me.cancel_requested = false;
