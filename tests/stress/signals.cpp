@@ -42,10 +42,15 @@ void count_timer(int, siginfo_t* info, void*) {
   ++*static_cast<std::atomic<int>*>(info->si_value.sival_ptr);
 }
 
+// The kernel may put the frames of two handlers on the stack before either runs: a jump out of the upper one would lose the
+// lower one's signal.
+void mask_jumps(struct sigaction& action) { CHECK(sigaddset(&action.sa_mask, jumping()) == 0); }
+
 void handle(int signal, void (*handler)(int, siginfo_t*, void*), int flags) {
   struct sigaction action {};
   action.sa_sigaction = handler;
   action.sa_flags = flags | SA_SIGINFO;
+  mask_jumps(action);
   CHECK(sigaction(signal, &action, nullptr) == 0);
 }
 
@@ -53,6 +58,7 @@ void handle(int signal, void (*handler)(int), int flags) {
   struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = flags;
+  mask_jumps(action);
   CHECK(sigaction(signal, &action, nullptr) == 0);
 }
 
