@@ -1,9 +1,12 @@
 #include "hub/offload.hpp"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "base/real.hpp"
@@ -21,6 +24,7 @@ void Offload::depart(Trip& trip) {
     Offload* offload;
     Trip* trip;
   } handing{this, &trip};
+  make_room(*trip.thread);
   trip.thread->trip = &trip;
   trip.thread->hub->leave(
       [](void* argument) {
@@ -119,15 +123,36 @@ bool Offload::add_helper() {
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, stack_size + tcb::static_size());
   // A helper must not take the program's signals, not even for its first instruction.
-  const uint64_t before = signals::block_all();
+  sigset_t all;
+  sigfillset(&all);
+  pthread_attr_setsigmask_np(&attributes, &all);
   pthread_t thread;
   const int error = real().pthread_create(&thread, &attributes, &helper_main, this);
-  signals::set_kernel_mask(before);
   pthread_attr_destroy(&attributes);
   if (error) return false;
   ++made_;
   helpers_.fetch_add(1);
+  const SpinGuard guard(lock_);
+  ++idle_;
   return true;
+}
+
+bool Offload::wants_helper() {
+  const SpinGuard guard(lock_);
+  return idle_ <= waiting_ && helpers_.load() < most;
+}
+
+// Here and not on the loop: libc makes a thread under locks that green threads hold, and the loop cannot wait for those.
+void Offload::make_room(GreenThread& me) {
+  if (maker_ == &me) return;  // libc itself reads a file meanwhile
+  const int saved_errno = errno;
+  while (wants_helper()) {
+    GreenThread* const other = std::exchange(maker_, &me);
+    const bool added = add_helper();
+    maker_ = other;
+    if (!added) break;
+  }
+  errno = saved_errno;
 }
 
 void* Offload::helper_main(void* offload) {
@@ -140,22 +165,23 @@ void Offload::serve() {
   Helper here{{}, static_cast<int>(sys::call(SYS_gettid))};
   here.context.thread_pointer = thread_pointer();
   signals::let_interruptions_through();
+  Trip* trip = nullptr;
   for (;;) {
     const uint32_t seen = work_.load(std::memory_order_acquire);
     lock_.lock();
-    Trip* trip = queue_.pop_front();
+    if (trip) ++idle_;
+    trip = queue_.pop_front();
     if (trip) {
       --waiting_;
-    } else {
-      ++idle_;
+      --idle_;
     }
     lock_.unlock();
     if (!trip) {
       const timespec patience = to_timespec(idle_time);
       const long result = sys::call(SYS_futex, &work_, FUTEX_WAIT_PRIVATE, seen, &patience);
       lock_.lock();
-      --idle_;
       const bool leave = result == -ETIMEDOUT && queue_.empty();
+      if (leave) --idle_;
       lock_.unlock();
       if (leave) break;
       continue;
@@ -177,6 +203,7 @@ void Offload::after_fork() {
   lock_.reset();
   queue_.abandon();
   idle_ = waiting_ = 0;
+  maker_ = nullptr;
   helpers_.store(0);
   made_ = 0;
 }

@@ -93,13 +93,16 @@ class Offload {
   void come_back(Trip& trip);
   void enqueue(Trip& trip);
   bool add_helper();
+  bool wants_helper();
+  void make_room(GreenThread& me);
   static void* helper_main(void* offload);
   void serve();
 
   Spinlock lock_;
   List<Trip> queue_;
-  int idle_ = 0;     // helpers without work
+  int idle_ = 0;     // helpers without work, those included that have not begun
   int waiting_ = 0;  // trips in the queue
+  GreenThread* maker_ = nullptr;  // makes a helper
   std::atomic<int> helpers_{0};
   int made_ = 0;
   std::atomic<uint32_t> work_{0};  // helpers sleep on it
