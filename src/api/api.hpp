@@ -10,8 +10,6 @@
 /// What the functions of guv.h share.
 namespace guv::api {
 
-inline Deadline deadline(int64_t nanoseconds) { return Deadline::at(nanoseconds); }
-
 /// Whether the caller is a callback of the hub, where nothing may wait.
 inline bool on_the_loop() { return per_thread.hub && !per_thread.self; }
 
@@ -67,7 +65,7 @@ int wait_for(On on, Busy busy, Leave leave) {
 /// Waits at `address` while `busy()`; 0 or a negative errno value.
 template <class Busy>
 int wait_at(const void* address, int64_t until, Busy busy) {
-  return wait_for(AddressWait(address, EBUSY, deadline(until)), busy, [] { return true; });
+  return wait_for(AddressWait(address, EBUSY, Deadline::at(until)), busy, [] { return true; });
 }
 
 }  // namespace guv::api

@@ -17,7 +17,7 @@ namespace {
 class DescriptorWait : public FdWait {
  public:
   DescriptorWait(int fd, Direction direction, Timeout timeout, int64_t until)
-      : FdWait(fd, direction, 0, timeout), until_(api::deadline(until)) {}
+      : FdWait(fd, direction, 0, timeout), until_(Deadline::at(until)) {}
 
   bool would_block(long result) {
     if (result != -EAGAIN) return false;
@@ -25,7 +25,7 @@ class DescriptorWait : public FdWait {
     return true;
   }
   Deadline deadline() { return std::min(FdWait::deadline(), until_); }
-  long give_up(int reason) const { return reason < 0 ? reason : -reason; }
+  long give_up(int reason) const { return -reason; }
 
  private:
   Deadline until_;
@@ -64,7 +64,7 @@ long on_descriptor(int fd, Direction direction, FdWait::Timeout timeout, int64_t
   for (;;) {
     const long result = attempt();
     if (result != -EAGAIN) return result;
-    const long ready = wait_until_ready(fd, direction == reading ? GUV_READ : GUV_WRITE, api::deadline(until));
+    const long ready = wait_until_ready(fd, direction == reading ? GUV_READ : GUV_WRITE, Deadline::at(until));
     if (ready < 0) return ready;
   }
 }
@@ -101,20 +101,20 @@ int guv_accept(int fd, sockaddr* address, socklen_t* size, int flags, int64_t de
 }
 
 int guv_trampoline(int fd, int events, int64_t deadline) {
-  return static_cast<int>(wait_until_ready(fd, events, api::deadline(deadline)));
+  return static_cast<int>(wait_until_ready(fd, events, Deadline::at(deadline)));
 }
 
 int guv_connect(int fd, const sockaddr* address, socklen_t size, int64_t deadline) {
   long result = try_connect(fd, address, size);
   // unix(7): the backlog is full, and nothing tells when it no longer is.
   while (result == -EAGAIN) {
-    if (api::deadline(deadline).passed()) return -ETIMEDOUT;
+    if (Deadline::at(deadline).passed()) return -ETIMEDOUT;
     constexpr int64_t patience = 1'000'000;
     if (const int error = guv_sleep_until(std::min(deadline, now() + patience))) return error;
     result = try_connect(fd, address, size);
   }
   if (result != -EINPROGRESS && result != -EALREADY) return static_cast<int>(result);
-  const long ready = wait_until_ready(fd, GUV_WRITE, api::deadline(deadline));
+  const long ready = wait_until_ready(fd, GUV_WRITE, Deadline::at(deadline));
   if (ready < 0) return static_cast<int>(ready);
   int error = 0;
   socklen_t error_size = sizeof error;

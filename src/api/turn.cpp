@@ -57,7 +57,7 @@ int guv_turn_wait(guv_turn* room, guv_lock* lock, void (*leave)(void*), void* ar
   Turn& turn = *new (room) Turn;
   guv_lock_release(lock);
   const int result = api::wait_for(
-      TurnWait(turn, api::deadline(deadline)),
+      TurnWait(turn, Deadline::at(deadline)),
       [&] { return turn.given.load(std::memory_order_acquire) == Turn::not_yet; },
       [&] {
         const Critical critical;
