@@ -546,13 +546,6 @@ void from_bits(uint64_t bits, sigset_t* set) {
   *reinterpret_cast<uint64_t*>(set) = bits;
 }
 
-uint64_t block_all() {
-  const uint64_t everything = ~libc_internal;  // libc's setuid waits until every kernel thread has taken SIGSETXID
-  uint64_t before = 0;
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &before, sys::signal_set_size);
-  return before;
-}
-
 void set_kernel_mask(uint64_t mask) { sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sys::signal_set_size); }
 
 void start(GreenThread& main_thread) {
@@ -788,7 +781,7 @@ void unblock_on_kernel_thread() {
 // ---- other processes --------------------------------------------------------------------------------------------
 
 void before_fork() {
-  if (per_thread.hub) block_all();
+  if (per_thread.hub) set_kernel_mask(~libc_internal);
 }
 
 void after_fork_in_parent() {

@@ -171,8 +171,7 @@ class NativeScope {
   GreenThread* me_;
 };
 
-/// Blocks every signal on the calling kernel thread (for guv's helpers); returns what was blocked before.
-uint64_t block_all();
+/// What the calling kernel thread blocks from now on.
 void set_kernel_mask(uint64_t mask);
 
 }  // namespace guv::signals
