@@ -51,6 +51,7 @@ def converse(trial, clients, programs):
 def stunnel_server(trial):
     pem = certificate(trial)
     server, port = stunnel(trial, "server", cert=pem, connect=f"127.0.0.1:{echo(trial)}")
+    descriptors, threads = server.descriptors(), server.tasks()
     context = ssl.create_default_context(cafile=pem)
 
     def wrap(sock):
@@ -61,6 +62,8 @@ def stunnel_server(trial):
         # A clean end: close_notify is answered by close_notify.
         for client in clients[:100]:
             client.sock.unwrap()
+            client.sock.close()
+        trial.settled(server, descriptors + 2 * 400, threads + 400)
         trial.see("clean ends", 100)
         trial.see("exit status on SIGTERM", server.stop())
 
@@ -70,7 +73,10 @@ def stunnel_client(trial):
     pem = certificate(trial)
     server, tls = stunnel(trial, "server", cert=pem, connect=f"127.0.0.1:{echo(trial)}")
     client, port = stunnel(trial, "client", client="yes", connect=f"localhost:{tls}", CAfile=pem, verifyPeer="yes", delay="yes")
+    rest = [(program, program.descriptors(), program.tasks()) for program in (client, server)]
     with crowd(trial, port, 300) as clients:
         converse(trial, clients, [client, server])
+    for program, descriptors, threads in rest:
+        trial.settled(program, descriptors, threads)
     trial.see("client's exit status on SIGTERM", client.stop())
     trial.see("server's exit status on SIGTERM", server.stop())

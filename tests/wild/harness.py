@@ -293,6 +293,15 @@ class Trial:
                             lambda: f"natively {program.tasks()} kernel threads at full load, and not {self.case.threads}")
         self.load = max(self.load, program.tasks())
 
+    def settled(self, program, descriptors, threads):
+        """Waits until connections that ended are gone from the program: some programs, natively, do not survive a SIGTERM that
+        finds their threads at the end of a connection. `descriptors` and `threads`: how many it has when they are."""
+        self.until_true(lambda: program.descriptors() <= descriptors,
+                        lambda: f"{program.name} still holds {program.descriptors()} descriptors, and not {descriptors}")
+        if not self.lib:
+            self.until_true(lambda: program.tasks() <= threads,
+                            lambda: f"natively {program.tasks()} kernel threads are left, and not {threads}")
+
     def in_process(self, program, pid):
         """Insists that guv runs in this process of the program."""
         if self.lib not in read(f"/proc/{pid}/maps"):
