@@ -35,21 +35,28 @@ class EpollWait : public PollWait {
   FdWaiter waiter_;
 };
 
-/// `native` is the call as the program made it.
+/// `native(left)` is the call as the program made it, with what is left of its time-out.
 template <class Native>
 int wait(int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask, Native native) {
   if (timeout && (timeout->tv_sec < 0 || !valid(*timeout))) return static_cast<int>(sys::result(-EINVAL));
   signals::MaskDuringCall during(self(), mask);
-  return static_cast<int>(sys::result(blocking(EpollWait(epoll, timeout), [=](Mode mode) {
-    return mode == Mode::native ? native()
+  EpollWait on(epoll, timeout);
+  return static_cast<int>(sys::result(blocking(on, [&](Mode mode) {
+    return mode == Mode::native ? native(on.left())
                                 : sys::call(SYS_epoll_pwait, epoll, events, most, 0, nullptr, sys::signal_set_size);
   })));
 }
 
+// Rounded up: the wait must not end early.
+int to_milliseconds(const timespec& time) {
+  return static_cast<int>(time.tv_sec * 1000 + (time.tv_nsec + 999'999) / 1'000'000);
+}
+
 int wait_for(int epoll, epoll_event* events, int most, int milliseconds, const sigset_t* mask) {
   const timespec limit = to_timespec(int64_t{milliseconds} * 1'000'000);
-  return wait(epoll, events, most, milliseconds < 0 ? nullptr : &limit, mask, [=] {
-    return sys::call(SYS_epoll_pwait, epoll, events, most, milliseconds, mask, sys::signal_set_size);
+  return wait(epoll, events, most, milliseconds < 0 ? nullptr : &limit, mask, [=](const timespec& left) {
+    return sys::call(SYS_epoll_pwait, epoll, events, most, milliseconds < 0 ? -1 : to_milliseconds(left), mask,
+                     sys::signal_set_size);
   });
 }
 
@@ -70,5 +77,8 @@ GUV_INTERPOSE(int, epoll_pwait, (int epoll, epoll_event* events, int most, int m
 GUV_INTERPOSE(int, epoll_pwait2,
               (int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask)) {
   return wait(epoll, events, most, timeout, mask,
-              [=] { return sys::call(SYS_epoll_pwait2, epoll, events, most, timeout, mask, sys::signal_set_size); });
+              [=](const timespec& left) {
+                return sys::call(SYS_epoll_pwait2, epoll, events, most, timeout ? &left : nullptr, mask,
+                                 sys::signal_set_size);
+              });
 }

@@ -81,8 +81,9 @@ GUV_INTERPOSE(int, msgsnd, (int queue, const void* message, size_t size, int fla
 GUV_INTERPOSE(int, semtimedop, (int set, sembuf* operations, size_t count, const timespec* timeout)) {
   // A time-out of nothing is a try. Operations with IPC_NOWAIT of their own say EAGAIN either way: ask again, natively.
   constexpr timespec at_once{0, 0};
-  return static_cast<int>(sys::result(blocking(PoolWait(EAGAIN, OnHandler::end), [=](Mode mode) {
-    return sys::call(SYS_semtimedop, set, operations, count, mode == Mode::native ? timeout : &at_once);
+  Patience patience(timeout);
+  return static_cast<int>(sys::result(blocking(PoolWait(EAGAIN, OnHandler::end), [&](Mode mode) {
+    return sys::call(SYS_semtimedop, set, operations, count, mode == Mode::native ? patience.left() : &at_once);
   })));
 }
 

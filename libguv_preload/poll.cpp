@@ -18,8 +18,9 @@ long poll_until(pollfd* fds, nfds_t count, const timespec* timeout, const sigset
   const auto waiting = [=](auto add) {
     for (nfds_t i = 0; i < count; ++i) add_events(fds[i].fd, fds[i].events, add);
   };
-  return blocking(PollWait::Of(timeout, 2 * count, waiting), [=](Mode mode) {
-    timespec limit = timeout && mode == Mode::native ? *timeout : timespec{0, 0};
+  PollWait::Of on(timeout, 2 * count, waiting);
+  return blocking(on, [&](Mode mode) {
+    timespec limit = mode == Mode::native ? on.left() : timespec{0, 0};
     const bool for_ever = !timeout && mode == Mode::native;
     return sys::call(SYS_ppoll, fds, count, for_ever ? nullptr : &limit, mode == Mode::native ? mask : nullptr,
                      sys::signal_set_size);
@@ -100,7 +101,7 @@ long select_until(int count, fd_set* read, fd_set* write, fd_set* except, const 
   const auto waiting = [&](auto add) { sets.each(add); };
   PollWait::Of on(timeout, 2 * static_cast<size_t>(count), waiting);
   const long result = blocking(on, [&](Mode mode) {
-    timespec patience = mode == Mode::native ? limit : timespec{0, 0};
+    timespec patience = mode == Mode::native ? on.left() : timespec{0, 0};
     sets.restore();
     return sys::call(SYS_pselect6, count, read, write, except, mode == Mode::native && !timeout ? nullptr : &patience,
                      nullptr);

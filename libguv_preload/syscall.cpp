@@ -44,11 +44,14 @@ Deadline futex_deadline(int operation, const timespec* timeout) {
   return Deadline::on(operation & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, *timeout);
 }
 
+/// The kernel goes on after SA_RESTART only where there is no time-out.
+OnHandler futex_rule(bool timed) { return timed ? OnHandler::end : OnHandler::restart_if_asked; }
+
 /// Waits until it is taken from the queue; enqueued if, and only if, the word still had its value.
 class FutexWait : public AddressWait {
  public:
   FutexWait(AddressWaiter& waiter, Deadline until) : AddressWait(waiter.address, -EBUSY, until) {
-    on_handler = OnHandler::restart_if_asked;
+    on_handler = futex_rule(!until.is_never());
   }
   Arm arm(GreenThread*) const { return Arm::look_again; }
   void disarm() const {}
@@ -81,6 +84,19 @@ long futex_wait(uint32_t* word, int operation, uint32_t value, const timespec* t
                [&](Mode) -> long { return waiter.queued.load(std::memory_order_acquire) ? -EBUSY : 0; });
   if (!runtime().lot().dequeue(waiter)) return 0;
   return result > 0 ? -result : result;
+}
+
+/// A word that another process may wake.
+long futex_wait_elsewhere(const long (&a)[6]) {
+  const auto* timeout = reinterpret_cast<const timespec*>(a[3]);
+  const bool relative = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT;
+  PoolWait elsewhere(EAGAIN, futex_rule(timeout != nullptr));
+  elsewhere.cancellation_point = false;
+  Patience patience(relative ? timeout : nullptr);
+  return blocking(elsewhere, [&](Mode mode) -> long {
+    if (mode == Mode::attempt) return -EAGAIN;
+    return sys::call(SYS_futex, a[0], a[1], a[2], relative ? patience.left() : timeout, a[4], a[5]);
+  });
 }
 
 /// Wakes green waiters first, then those that sleep in the kernel.
@@ -138,9 +154,7 @@ long futex(const long (&a)[6]) {
       // Kernel threads sleep in the kernel: a waker looks there too. Words that another process may wake, as well.
       if (!self()) return native_call(kernel);
       if (!is_private(operation, word)) {
-        PoolWait elsewhere;
-        elsewhere.cancellation_point = false;
-        return blocking(elsewhere, [&](Mode mode) { return mode == Mode::native ? kernel() : -EAGAIN; });
+        return futex_wait_elsewhere(a);
       }
       const bool bitset = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
       return futex_wait(word, operation, static_cast<uint32_t>(a[2]), timeout, bitset ? tags : ~0u);

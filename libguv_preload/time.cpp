@@ -20,6 +20,20 @@ int sleep_until(Deadline until, timespec* remaining) {
   return static_cast<int>(-result);
 }
 
+/// Clocks of processor time, which only the kernel knows.
+int sleep_on_helper(clockid_t clock, int flags, timespec request, timespec* remaining) {
+  const auto call = [&] {
+    // Interrupted, a relative sleep says what is left of it: it may have to go on.
+    timespec left = request;
+    const long result = sys::call(SYS_clock_nanosleep, clock, flags, &request, &left);
+    request = left;
+    return result;
+  };
+  const long result = on_helper(call, OnHandler::end);
+  if (result == -EINTR && remaining && !(flags & TIMER_ABSTIME)) *remaining = request;
+  return static_cast<int>(-result);
+}
+
 bool on_the_wheel(clockid_t clock) {
   return clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
 }
@@ -37,10 +51,7 @@ GUV_INTERPOSE(int, clock_nanosleep, (clockid_t clock, int flags, const timespec*
     return static_cast<int>(
         -native_call([=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); }));
   }
-  if (!on_the_wheel(clock)) {
-    const auto call = [=] { return sys::call(SYS_clock_nanosleep, clock, flags, request, remaining); };
-    return static_cast<int>(-on_helper(call, OnHandler::end));
-  }
+  if (request && !on_the_wheel(clock)) return sleep_on_helper(clock, flags, *request, remaining);
   timespec wanted;
   // By way of the kernel, so that a bad pointer is EFAULT and a bad value EINVAL: a sleep that is over at once.
   if (!request) return EFAULT;

@@ -73,4 +73,29 @@ inline timespec to_timespec(int64_t nanoseconds) {
   return {nanoseconds / nanoseconds_per_second, nanoseconds % nanoseconds_per_second};
 }
 
+/// The relative time-out of a system call that is made again when it was interrupted: for the same moment.
+class Patience {
+ public:
+  /// `timeout`: null waits for ever.
+  explicit Patience(const timespec* timeout) : timeout_(timeout) {}
+
+  /// To be given to the call: as the program wrote it the first time (the kernel may find fault with it), then what is left.
+  const timespec* left() {
+    if (!timeout_) return nullptr;
+    if (!begun_) {
+      begun_ = true;
+      until_ = Deadline::in(*timeout_);
+      return timeout_;
+    }
+    left_ = to_timespec(until_.left());
+    return &left_;
+  }
+
+ private:
+  const timespec* timeout_;
+  bool begun_ = false;
+  Deadline until_;
+  timespec left_{};
+};
+
 }  // namespace guv

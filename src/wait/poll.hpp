@@ -32,7 +32,7 @@ class PollWait : public PlainWait {
   }
   long give_up(int reason) const { return reason == ETIMEDOUT ? 0 : -reason; }
 
-  /// What select(2) leaves of the time-out.
+  /// What is left of the time-out.
   timespec left() const {
     if (at_once_ || !timeout_) return {0, 0};
     return until_.is_never() ? *timeout_ : to_timespec(until_.left());
