@@ -49,6 +49,7 @@ void Offload::depart(Trip& trip) {
 
 void Offload::come_back(Trip& trip) {
   GreenThread* me = trip.thread;
+  uint64_t raised = 0;
   if (trip.helper) {
     lock_.lock();
     trip.under_way = false;
@@ -57,6 +58,7 @@ void Offload::come_back(Trip& trip) {
     // What was sent arrives here at the latest, and not in the helper's next call. libc leaves its handler by unwinding, so
     // its signal is blocked still.
     if (reached) signals::let_interruptions_through();
+    raised = signals::take_raised();
     // The helper unparks the thread once its registers are saved.
     guv_switch_context(&me->context, &trip.helper->context);
     per_thread.hub = me->hub;
@@ -65,6 +67,7 @@ void Offload::come_back(Trip& trip) {
   me->trip = nullptr;
   per_thread.self = me;
   // Helpers run no handlers: what was sent meanwhile has waited.
+  signals::raise_taken(*me, raised);
   signals::run_arrived(*me);
 }
 

@@ -30,6 +30,7 @@ constexpr int signal_count = 64;
 constexpr uint64_t ignored_by_default = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
 constexpr uint64_t faults = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGTRAP) | bit(SIGSYS);
 constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
+constexpr uint64_t raised_by_calls = bit(SIGPIPE) | bit(SIGXFSZ);
 constexpr int libcs_cancellation = 32;
 constexpr int from_guv = -0x677576;  // si_code of guv's own
 constexpr size_t fault_stack_size = 64 * 1024;
@@ -215,7 +216,7 @@ GreenThread* choose(int signal) {
 // What tgkill sent from here, and what the running thread's own system call brought about, which looks as if it had been
 // sent by kill.
 bool directed_at_thread(const siginfo_t& info) {
-  const bool by_its_call = info.si_code == SI_USER && (info.si_signo == SIGPIPE || info.si_signo == SIGXFSZ);
+  const bool by_its_call = info.si_code == SI_USER && (raised_by_calls & bit(info.si_signo));
   return (info.si_code == SI_TKILL || by_its_call) && info.si_pid == static_cast<pid_t>(sys::call(SYS_getpid));
 }
 
@@ -661,6 +662,28 @@ void interrupt_kernel_thread(int tid) {
 }
 
 void let_interruptions_through() { set_kernel_mask(~(libc_internal | bit(guvs_own))); }
+
+uint64_t take_raised() {
+  uint64_t any = 0;
+  sys::call(SYS_rt_sigpending, &any, sys::signal_set_size);
+  if (!(any & raised_by_calls)) [[likely]] return 0;
+  const uint64_t raised = pending_for_this_thread() & raised_by_calls;
+  // The kernel gives the thread's own before what was sent to the process.
+  const timespec at_once{0, 0};
+  for (uint64_t left = raised; left; left &= left - 1) {
+    const uint64_t one = left & -left;
+    sys::call(SYS_rt_sigtimedwait, &one, nullptr, &at_once, sys::signal_set_size);
+  }
+  return raised;
+}
+
+void raise_taken(GreenThread& me, uint64_t raised) {
+  for (; raised; raised &= raised - 1) {
+    siginfo_t info = from_this_thread(__builtin_ctzll(raised) + 1);
+    info.si_code = SI_USER;
+    send(me, info);
+  }
+}
 
 siginfo_t from_this_thread(int signal) {
   siginfo_t info{};

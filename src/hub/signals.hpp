@@ -110,6 +110,10 @@ void interrupt_kernel_thread(int tid);
 /// What libc's pthread_cancel would do to it, knew it the thread's id.
 void cancel_kernel_thread(int tid);
 void let_interruptions_through();
+/// On a helper: what its system calls have raised (SIGPIPE, SIGXFSZ) is taken from it; a bit each.
+uint64_t take_raised();
+/// Back on the hub: raises that for the calling thread, whose call it was.
+void raise_taken(GreenThread& me, uint64_t raised);
 /// While it lives, libc's cancellation signal does not reach this kernel thread; what was sent meanwhile is thrown away.
 class DeafToCancellation {
  public:
