@@ -5,7 +5,6 @@
 // is read by a helper thread, and what goes to the disk itself is written by one.
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -159,20 +158,13 @@ long try_write(int fd, Kind kind, const Rest& rest) {
   return sys::call(SYS_write, fd, rest.data()->iov_base, std::min(rest.data()->iov_len, limit));
 }
 
-/// Whether a write may raise SIGXFSZ, which is for the thread that writes (setrlimit(2)) and not for a helper.
-bool file_size_limited() {
-  rlimit limit{};
-  sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, nullptr, &limit);
-  return limit.rlim_cur != RLIM_INFINITY;
-}
-
 /// A file on a disk. The page cache takes what is written, unless it is to be on the disk when the call returns, or is so
 /// much that the kernel may make its writer wait for the disk.
 template <class Plain>
 long write_file(int fd, size_t size, bool to_disk, Plain plain) {
   constexpr size_t much = 64 * 1024;
   const bool waits = to_disk || size >= much || (sys::call(SYS_fcntl, fd, F_GETFL) & (O_DIRECT | O_DSYNC));
-  return waits && !file_size_limited() ? on_helper(plain) : at_once(plain);
+  return waits ? on_helper(plain) : at_once(plain);
 }
 
 template <class Plain>
