@@ -13,7 +13,7 @@
 
 #include "descriptor.hpp"
 #include "interpose.hpp"
-#include "wait/pool.hpp"
+#include "wait/disk.hpp"
 
 namespace guv {
 
@@ -27,7 +27,7 @@ mode_t mode_of(int flags, va_list more) { return has_mode(flags) ? va_arg(more, 
 /// fifo(7): opening one waits for the other side. Some devices wait for a carrier; memory (1), terminals (5, 136…) and
 /// the many small ones (10) do not.
 bool open_waits(int directory, const char* path, int flags) {
-  if (!self() || (flags & (O_NONBLOCK | O_PATH | O_DIRECTORY | O_EXCL))) return false;
+  if (flags & (O_NONBLOCK | O_PATH | O_DIRECTORY | O_EXCL)) return false;
   struct stat status;
   if (sys::failed(sys::call(SYS_newfstatat, directory, path, &status, 0))) return false;
   if (S_ISFIFO(status.st_mode)) return (flags & O_ACCMODE) != O_RDWR;
@@ -36,8 +36,11 @@ bool open_waits(int directory, const char* path, int flags) {
 }
 
 int open_at(int directory, const char* path, int flags, mode_t mode) {
-  const auto call = [=] { return sys::call(SYS_openat, directory, path, flags, mode); };
-  return newborn(open_waits(directory, path, flags) ? on_helper(call) : at_once(call));
+  const auto attempt = [=](Mode how) -> long {
+    if (how == Mode::attempt && open_waits(directory, path, flags)) return -EAGAIN;
+    return sys::call(SYS_openat, directory, path, flags, mode);
+  };
+  return newborn(on_disk_or_cancelled(attempt, At{directory, path}));
 }
 
 /// The fortified forms have no mode; libc's own end the program where one is missing.

@@ -10,7 +10,7 @@
 
 #include "descriptor.hpp"
 #include "interpose.hpp"
-#include "wait/pool.hpp"
+#include "wait/disk.hpp"
 
 namespace guv {
 
@@ -86,8 +86,8 @@ long read_file(int fd, std::span<const iovec> parts, off_t offset, Plain plain) 
       return static_cast<long>(done) + (sys::failed(result) ? 0 : result);
     }
     const long result = try_rest(0, RWF_NOWAIT);
-    // /proc, tmpfs…: nothing there waits for a disk.
-    if (result == -EOPNOTSUPP) return plain();
+    // What knows no such thing has no disk (/proc, tmpfs…), or is a network file system.
+    if (result == -EOPNOTSUPP) return runtime().disk().answers_at_once(fd) ? on_quick_disk(plain) : -EAGAIN;
     if (result <= 0 || static_cast<size_t>(result) == wanted) return result;
     done = static_cast<size_t>(result);
     const long more = try_rest(done, RWF_NOWAIT);
@@ -164,7 +164,7 @@ template <class Plain>
 long write_file(int fd, size_t size, bool to_disk, Plain plain) {
   constexpr size_t much = 64 * 1024;
   const bool waits = to_disk || size >= much || (sys::call(SYS_fcntl, fd, F_GETFL) & (O_DIRECT | O_DSYNC));
-  return waits ? on_helper(plain) : at_once(plain);
+  return waits ? on_helper(plain) : on_disk_or_cancelled([=](Mode) { return plain(); }, fd);
 }
 
 template <class Plain>

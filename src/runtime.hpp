@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "hub/children.hpp"
+#include "hub/disk.hpp"
 #include "hub/hub.hpp"
 #include "hub/offload.hpp"
 #include "hub/parking_lot.hpp"
@@ -19,6 +20,7 @@ class Runtime {
   Hub& hub() { return hub_; }
   Offload& offload() { return offload_; }
   Children& children() { return children_; }
+  Disk& disk() { return disk_; }
   Preemption& preemption() { return preemption_; }
   GreenThread& main_thread() { return *main_thread_; }
 
@@ -33,6 +35,7 @@ class Runtime {
   Hub hub_;
   Offload offload_;
   Children children_;
+  Disk disk_;
   Preemption preemption_;
   GreenThread first_thread_;
   GreenThread* main_thread_ = &first_thread_;  // after fork: the thread that called it

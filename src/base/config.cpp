@@ -46,6 +46,13 @@ size_t parse_size(const char* text) {
   return value << shift;
 }
 
+Files choose_files(const char* text) {
+  if (!strcmp(text, "hub")) return Files::on_hub;
+  if (!strcmp(text, "helpers")) return Files::on_helpers;
+  if (strcmp(text, "auto")) say("GUV_FILES is none of auto, hub and helpers: '%s'", text);
+  return Files::automatic;
+}
+
 bool says_no(const char* text) {
   return text && (!strcmp(text, "0") || !strcmp(text, "no") || !strcmp(text, "false") || !strcmp(text, "off"));
 }
@@ -95,6 +102,7 @@ void read_config(uint32_t families) {
   if (const char* size = getenv("GUV_STACK_SIZE")) c.stack_size = parse_size(size);
   c.patch_libc = !says_no(getenv("GUV_PATCH_LIBC"));
   c.preempt = !says_no(getenv("GUV_PREEMPT"));
+  if (const char* where = getenv("GUV_FILES")) c.files = choose_files(where);
   c.green_dns = getenv("GUV_NO_GREENDNS") == nullptr;
   if (!c.green_dns) c.families &= ~bit(Family::dns);
   c.verbose = getenv("GUV_VERBOSE") && !says_no(getenv("GUV_VERBOSE"));

@@ -8,12 +8,16 @@
 
 namespace guv {
 
+/// Where calls that may wait for a disk are made (hub/disk.hpp).
+enum class Files : uint8_t { automatic, on_hub, on_helpers };
+
 /// What the environment asked for (guv-run sets it; libguv(7) documents it). Read once, before main.
 struct Config {
   uint32_t families = all_families;  // GUV_FAMILIES, GUV_NO_GREENDNS
   size_t stack_size = 0;             // GUV_STACK_SIZE, in bytes; 0: RLIMIT_STACK, as natively
   bool patch_libc = true;            // GUV_PATCH_LIBC=0
   bool preempt = true;               // GUV_PREEMPT=0
+  Files files = Files::automatic;    // GUV_FILES=auto, hub, helpers
   bool green_dns = true;             // GUV_NO_GREENDNS
   bool verbose = false;              // GUV_VERBOSE
   bool keep_in_children = true;      // GUV_CHILDREN=no

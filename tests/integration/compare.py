@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+SKIPPED = 77  # the program says why
+
 
 class Outcome(NamedTuple):
     pid: int
@@ -139,6 +141,9 @@ def main():
     plain = run(command, None, options.timeout, extra)
     if options.show:
         print(plain.stdout, plain.stderr, sep="", end="")
+    if plain.status == SKIPPED:
+        print(plain.stdout)
+        sys.exit(SKIPPED)
     if "EXIT-SUCCESS" not in plain.stdout.splitlines():
         fail(f"plain: no EXIT-SUCCESS, {describe_status(plain.status)}\n{plain.stdout}{plain.stderr}")
     for _ in range(options.repeat if options.preload else 0):

@@ -611,6 +611,11 @@ class Options(Case):
         self.assertEqual(self.variables("--children", "no"), {"GUV_CHILDREN": "no"})
         self.assert_refused(self.run_guv("--children=maybe", "true"), 2, "--children", "yes nor no")
 
+    def test_files(self):
+        for where in ("auto", "hub", "helpers"):
+            self.assertEqual(self.variables(f"--files={where}"), {"GUV_FILES": where})
+        self.assert_refused(self.run_guv("--files=disk", "true"), 2, "--files", "none of auto, hub and helpers")
+
     def test_verbose(self):
         done = self.run_guv("--verbose", "sh", "-c", "echo $GUV_VERBOSE")
         self.assertEqual((done.returncode, done.stdout), (0, "1\n"))
@@ -629,7 +634,7 @@ class Options(Case):
     def test_help_and_version(self):
         done = self.run_guv("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("stack-size", "families", "no-dns", "no-patch-libc", "no-preempt", "native-threads", "children",
+        for option in ("stack-size", "families", "no-dns", "no-patch-libc", "no-preempt", "files", "native-threads", "children",
                        "report", "verbose", "native-if-impossible", "help", "version"):
             self.assertIn("--" + option, done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.splitlines())), 110)

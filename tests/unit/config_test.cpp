@@ -108,6 +108,17 @@ TEST_F(Configuration, ABadStackSizeIsNamedAndIgnored) {
   }
 }
 
+TEST_F(Configuration, WhereFilesAreAskedForIsOneOfThreeWords) {
+  EXPECT_EQ(read_with("GUV_FILES", "hub"), "");
+  EXPECT_EQ(config().files, Files::on_hub);
+  EXPECT_EQ(read_with("GUV_FILES", "helpers"), "");
+  EXPECT_EQ(config().files, Files::on_helpers);
+  EXPECT_EQ(read_with("GUV_FILES", "auto"), "");
+  EXPECT_EQ(config().files, Files::automatic);
+  EXPECT_NE(read_with("GUV_FILES", "disk").find("GUV_FILES"), std::string::npos);
+  EXPECT_EQ(config().files, Files::automatic);
+}
+
 TEST_F(Configuration, SwitchesTakeTheUsualWordsForNo) {
   for (const char* no : {"0", "no", "false", "off"}) {
     read_with("GUV_PATCH_LIBC", no);

@@ -144,6 +144,12 @@ Complaint children(Options& options, const std::string& value) {
   return std::nullopt;
 }
 
+Complaint files(Options& options, const std::string& value) {
+  if (value != "auto" && value != "hub" && value != "helpers") return "is none of auto, hub and helpers";
+  pass_on(options, "GUV_FILES", value);
+  return std::nullopt;
+}
+
 const Option table[] = {
     {"stack-size", Value::required, "SIZE",
      "default stack size of threads: bytes, or with K, M, G\n(default: the soft limit of ulimit -s)", stack_size},
@@ -166,6 +172,8 @@ const Option table[] = {
        pass_on(options, "GUV_PREEMPT", "0");
        return std::nullopt;
      }},
+    {"files", Value::required, "WHERE",
+     "where calls that may wait for a disk are made: on the hub while\ndisks are quick (auto, the default), hub, or helpers", files},
     {"native-threads", Value::required, "LIB,...", "threads created by these libraries stay kernel threads",
      native_threads},
     {"children", Value::required, "yes|no", "whether programs that it starts run under guv too (default: yes)",
