@@ -5,7 +5,7 @@
 
 #include "descriptor.hpp"
 #include "interpose.hpp"
-#include "wait/pool.hpp"
+#include "wait/disk.hpp"
 
 namespace guv {
 
@@ -26,10 +26,13 @@ bool close_waits(int fd) {
 long close_one(int fd) {
   if (private_fd::owns(fd)) return -EBADF;
   const bool waits = close_waits(fd);
+  const bool may_be_file = !is_socket(fd_table::kind(fd));
   const auto call = [=] { return sys::call(SYS_close, fd); };
   if (self()) test_cancel(*self());
   retire(fd);
-  return waits ? offload(call) : native_call(call);
+  if (waits) return offload(call);
+  // nfs(5): what was written goes to the server; and the last name of a large file may be gone.
+  return may_be_file && self() ? on_disk(call, fd) : native_call(call);
 }
 
 int replace(int from, int to, int flags) {

@@ -132,6 +132,11 @@ GUV_INTERPOSE(int, creat, (const char* path, mode_t mode)) {
   return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
+GUV_INTERPOSE(int, open_by_handle_at, (int mount, file_handle* handle, int flags)) {
+  const auto call = [=](Mode) { return sys::call(SYS_open_by_handle_at, mount, handle, flags); };
+  return newborn(on_disk_or_cancelled(call, mount));
+}
+
 // Takes the argument as libc does: a word, whatever it means to the command.
 GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
   va_list more;

@@ -1,5 +1,6 @@
 // syscall(2): Rust's std, C++20's atomic::wait, __cxa_guard and MariaDB make their futex calls through it; other programs
 // call what their libc had no name for. Numbers whose call has a wrapper go there; the rest goes to the kernel.
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -8,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -18,8 +20,11 @@
 #include <sys/sem.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -364,6 +369,17 @@ constexpr Row rows[] = {
     {SYS_openat, [](Words a) -> long { return openat(static_cast<int>(a[0]), as<const char*>(a[1]), static_cast<int>(a[2]), static_cast<mode_t>(a[3])); }},
     GUV_NUMBER(creat), {SYS_fcntl, [](Words a) -> long { return fcntl(static_cast<int>(a[0]), static_cast<int>(a[1]), a[2]); }},
     {SYS_ioctl, [](Words a) -> long { return ioctl(static_cast<int>(a[0]), static_cast<unsigned long>(a[1]), a[2]); }},
+    GUV_NUMBER(open_by_handle_at), GUV_NUMBER(stat), GUV_NUMBER(lstat), GUV_NUMBER(fstat), {SYS_newfstatat, by<&::fstatat>},
+    GUV_NUMBER(statx), GUV_NUMBER(statfs), GUV_NUMBER(fstatfs), GUV_NUMBER(access), GUV_NUMBER(chmod), GUV_NUMBER(fchmod),
+    GUV_NUMBER(chown), GUV_NUMBER(lchown), GUV_NUMBER(fchown), GUV_NUMBER(fchownat), GUV_NUMBER(mkdir), GUV_NUMBER(mkdirat),
+    GUV_NUMBER(rmdir), GUV_NUMBER(unlink), GUV_NUMBER(unlinkat), GUV_NUMBER(rename), GUV_NUMBER(renameat),
+    GUV_NUMBER(renameat2), GUV_NUMBER(link), GUV_NUMBER(linkat), GUV_NUMBER(symlink), GUV_NUMBER(symlinkat),
+    GUV_NUMBER(readlink), GUV_NUMBER(readlinkat), GUV_NUMBER(name_to_handle_at), GUV_NUMBER(getdents64), GUV_NUMBER(chdir), GUV_NUMBER(fchdir), GUV_NUMBER(chroot), GUV_NUMBER(truncate),
+    GUV_NUMBER(ftruncate), GUV_NUMBER(fallocate), GUV_NUMBER(readahead), GUV_NUMBER(getxattr), GUV_NUMBER(lgetxattr),
+    GUV_NUMBER(fgetxattr), GUV_NUMBER(setxattr), GUV_NUMBER(lsetxattr), GUV_NUMBER(fsetxattr), GUV_NUMBER(listxattr),
+    GUV_NUMBER(llistxattr), GUV_NUMBER(flistxattr), GUV_NUMBER(removexattr), GUV_NUMBER(lremovexattr),
+    GUV_NUMBER(fremovexattr),
+    // waiting for disks and for others
     GUV_NUMBER(flock), GUV_NUMBER(fsync), GUV_NUMBER(fdatasync), GUV_NUMBER(syncfs), GUV_NUMBER(msync),
     GUV_NUMBER(sync_file_range),
     // System V and POSIX IPC
