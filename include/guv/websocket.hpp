@@ -33,7 +33,8 @@ class GUV_API WebSocket {
   };
 
   /// Waits for the next message. None when the connection is closed, by whomever: close_code() tells. Pings are answered
-  /// meanwhile; what breaks the protocol closes it. Throws TimedOut at the deadline, after which it may be called again.
+  /// meanwhile; what breaks the protocol closes it. What came after a message, be it the client's close, is looked at in the next
+  /// call only, so a message can be answered. Throws TimedOut at the deadline, after which it may be called again.
   std::optional<Message> wait(Deadline deadline = {});
 
   /// Sends a message of text, which must be UTF-8. Waits while the client reads slowly; returns when the kernel has it.

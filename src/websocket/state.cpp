@@ -9,6 +9,26 @@
 
 namespace guv::inline v1 {
 
+namespace {
+
+/// The size of the frame that `input` begins with (RFC 6455, 5.2); 0 while its head is not complete. A control frame begins
+/// only when it is there as a whole, for wslay does not check the reason of a close that comes in pieces.
+std::size_t next_frame(std::string_view input) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(input[i]); };
+  if (input.size() < 2) return 0;
+  const std::size_t short_length = byte(1) & 0x7f;
+  const std::size_t extended = short_length < 126 ? 0 : short_length == 126 ? 2 : 8;
+  const std::size_t head = 2 + extended + (byte(1) & 0x80 ? 4 : 0);
+  if (input.size() < head) return 0;
+  std::size_t length = extended ? 0 : short_length;
+  for (std::size_t i = 2; i < 2 + extended; ++i) length = length << 8 | byte(i);
+  const bool is_control = byte(0) & 0x08;
+  if (is_control && !extended && input.size() < head + length) return 0;
+  return length > SIZE_MAX - head ? SIZE_MAX : head + length;
+}
+
+}  // namespace
+
 WebSocket::State::State(http::Stream& the_stream, const WebSocketOptions& the_options, std::string the_protocol)
     : stream(the_stream), options(the_options), protocol(std::move(the_protocol)) {
   const wslay_event_callbacks callbacks{on_input, on_output, nullptr, on_frame, nullptr, nullptr, on_message};
@@ -18,17 +38,23 @@ WebSocket::State::State(http::Stream& the_stream, const WebSocketOptions& the_op
 
 WebSocket::State::~State() { wslay_event_context_free(context_); }
 
-// It is asked no more when there is nothing left, or a message to be handed out first.
+// wslay uses all that it is given, and once it has seen a close sends nothing else. So it gets one frame at a time, when the
+// last one is answered, and none while a message waits: the handler's answers to that go out first.
 ssize_t WebSocket::State::on_input(wslay_event_context_ptr context, std::uint8_t* buffer, std::size_t size, int,
                                    void* data) {
   auto* state = static_cast<State*>(data);
-  if (state->begin_ == state->end_ || !state->messages_.empty()) {
+  if (state->frame_left_ == 0 && state->messages_.empty()) {
+    wslay_event_send(context);
+    state->frame_left_ = next_frame(state->unused());
+  }
+  const std::size_t part = std::min({size, state->frame_left_, state->unused().size()});
+  if (part == 0) {
     wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
     return -1;
   }
-  const std::size_t part = std::min(size, state->end_ - state->begin_);
-  std::memcpy(buffer, &state->input_[state->begin_], part);
+  std::memcpy(buffer, state->unused().data(), part);
   state->begin_ += part;
+  state->frame_left_ -= part;
   return static_cast<ssize_t>(part);
 }
 
@@ -66,12 +92,20 @@ std::optional<WebSocket::Message> WebSocket::State::wait(Deadline until) {
       return message;
     }
     if (close_code) return std::nullopt;
-    const ssize_t size = stream.read(input_, sizeof input_, until);
+    const ssize_t size = read_input(until);
     if (size == -ETIMEDOUT || size == -ECANCELED) detail::throw_error(static_cast<int>(size));
     if (size <= 0) return leave(), std::nullopt;
-    begin_ = 0;
-    end_ = static_cast<std::size_t>(size);
   }
+}
+
+ssize_t WebSocket::State::read_input(Deadline until) {
+  // The rest is a frame's beginning.
+  std::memmove(input_, unused().data(), unused().size());
+  end_ -= begin_;
+  begin_ = 0;
+  const ssize_t size = stream.read(input_ + end_, sizeof input_ - end_, until);
+  if (size > 0) end_ += static_cast<std::size_t>(size);
+  return size;
 }
 
 void WebSocket::State::use_input() {

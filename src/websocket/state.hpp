@@ -37,6 +37,8 @@ class WebSocket::State {
   static void on_frame(wslay_event_context_ptr, const wslay_event_on_frame_recv_start_arg* frame, void* state);
   static void on_message(wslay_event_context_ptr, const wslay_event_on_msg_recv_arg* message, void* state);
 
+  std::string_view unused() const { return {input_ + begin_, end_ - begin_}; }
+  ssize_t read_input(Deadline until);
   void use_input();
   void leave();
   int write_output();
@@ -44,6 +46,7 @@ class WebSocket::State {
   wslay_event_context_ptr context_ = nullptr;
   char input_[4096];
   std::size_t begin_ = 0, end_ = 0;  // what is not yet used of it
+  std::size_t frame_left_ = 0;       // of the frame that was begun
   std::deque<Message> messages_;     // received, not yet asked for
   std::string output_;               // frames to be written
 

@@ -237,11 +237,38 @@ class Violations(Sockets):
         client.send(frame(BINARY, b'x' * 100000))
         self.assert_message(client, BINARY, b'x' * 100000)
 
-    def test_a_close_on_the_heels_of_a_message(self):
+    def test_a_close_on_the_heels_of_messages(self):
         client = self.open()
         client.send(frame(TEXT, b'a') + close_frame(1000))
+        self.assert_message(client, TEXT, b'a')
         self.assert_closed(client, 1000)
+        client = self.open()
+        client.send(frame(PING, b'p') + frame(TEXT, b'a') + frame(BINARY, b'b' * 5000) + frame(PING, b'q') +
+                    close_frame(3000, b'that was it'))
+        self.assert_message(client, PONG, b'p')
+        self.assert_message(client, TEXT, b'a')
+        self.assert_message(client, BINARY, b'b' * 5000)
+        self.assert_message(client, PONG, b'q')
+        self.assert_closed(client, 3000, b'that was it')
         self.assertNotIn('Broken pipe', self.server.complaints())
+
+    def test_what_breaks_the_protocol_after_a_message(self):
+        client = self.open()
+        client.send(frame(TEXT, b'a') + frame(3, b'b'))
+        self.assert_message(client, TEXT, b'a')
+        self.assert_closed(client, 1002)
+
+    def test_a_close_in_pieces(self):
+        for reason in '\u03ba\U00010000'.encode(), b'':
+            client = self.open()
+            for byte in close_frame(1000, reason):
+                client.send(bytes([byte]))
+            self.assert_closed(client, 1000, reason)
+        client = self.open()
+        bad = close_frame(1000, b'a\xff')
+        client.send(bad[:-1])
+        client.send(bad[-1:])
+        self.assert_closed(client, 1007)
 
     def test_what_comes_after_the_close_is_nobodys(self):
         client = self.open()
