@@ -106,11 +106,22 @@ GUV_API int guv_http_write(guv_http_writer* writer, const void* data, size_t siz
 
 typedef void (*guv_websocket_handler)(guv_websocket* socket, void* argument);
 
+/** How a WebSocket is served; zero what shall be as in websocket.hpp's WebSocketOptions, where each is explained. */
+typedef struct guv_websocket_options {
+  size_t max_message;                   /**< in bytes; 0: a megabyte */
+  const char* const* protocols;         /**< the subprotocols spoken here, the best first, and NULL */
+  int compress;                         /**< whether messages are compressed where the client offers it */
+  int compress_window_bits;             /**< 9 to 15 */
+  int compress_no_context;              /**< whether each message is compressed without reference to others */
+  int64_t send_timeout, close_timeout;  /**< nanoseconds */
+} guv_websocket_options;
+
 /** Answers a request for a WebSocket: `handler` is called when the application has returned, and the socket closed when it
- *  returns. Other requests are answered 426. `max_message` is in bytes, 0: a megabyte. `protocols` is a list that ends with NULL, or NULL. */
+ *  returns. Other requests are answered 426. `options` may be NULL. Browsers connect from any page, and send cookies along: look
+ *  at the request's Origin first. */
 GUV_API int guv_http_response_websocket(guv_http_response* response, guv_http_request* request,
-                                        guv_websocket_handler handler, void* argument, size_t max_message,
-                                        const char* const* protocols);
+                                        guv_websocket_handler handler, void* argument,
+                                        const guv_websocket_options* options);
 
 typedef struct guv_websocket_message {
   const char* data; /**< until the next wait */

@@ -78,7 +78,7 @@ class GUV_API WebSocket {
 };
 
 struct WebSocketOptions {
-  std::size_t max_message = 1 << 20;  ///< longer messages close the connection with 1009
+  std::size_t max_message = 1 << 20;  ///< longer messages, once decompressed, close the connection with 1009
 
   /// The subprotocols spoken here, the best first. The first that the client offers is taken.
   std::vector<std::string> protocols = {};
@@ -86,6 +86,14 @@ struct WebSocketOptions {
   /// Whether a page from this Origin may connect; otherwise the answer is 403. Empty: any may. Browsers send cookies along
   /// whatever page connects, so a server that trusts cookies must look at it.
   std::function<bool(std::string_view origin)> allow_origin = {};
+
+  /// Whether messages are compressed where the client offers it: permessage-deflate, RFC 7692.
+  bool compress = false;
+  /// The window of either side's compressor is 2 to the power of this, from 9 to 15, or what the client wants if that is less. A
+  /// connection takes eight windows to send and one to receive (2^15 where the client cannot be told), from the first message.
+  int compress_window_bits = 12;
+  /// Whether either side may refer to earlier messages, which makes small ones much smaller.
+  bool compress_context = true;
 
   std::chrono::milliseconds send_timeout{60'000};  ///< for the client to take a frame; then it counts as gone
   std::chrono::milliseconds close_timeout{5'000};  ///< for its answer to our close

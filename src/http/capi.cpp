@@ -97,6 +97,18 @@ http::Options options_of(const guv_http_options& from) {
   return options;
 }
 
+WebSocketOptions options_of(const guv_websocket_options& from) {
+  WebSocketOptions options;
+  set_size(options.max_message, from.max_message);
+  for (const char* const* each = from.protocols; each && *each; ++each) options.protocols.emplace_back(*each);
+  options.compress = from.compress;
+  if (from.compress_window_bits) options.compress_window_bits = from.compress_window_bits;
+  options.compress_context = !from.compress_no_context;
+  set_time(options.send_timeout, from.send_timeout);
+  set_time(options.close_timeout, from.close_timeout);
+  return options;
+}
+
 http::App app_of(guv_http_app app, void* argument) {
   return [=](http::Request& request) {
     guv_http_request asked{request};
@@ -181,16 +193,14 @@ int guv_http_write(guv_http_writer* writer, const void* data, size_t size) {
 }
 
 int guv_http_response_websocket(guv_http_response* response, guv_http_request* request, guv_websocket_handler handler,
-                                void* argument, size_t max_message, const char* const* protocols) {
+                                void* argument, const guv_websocket_options* options) {
   return done([&] {
-    WebSocketOptions options;
-    set_size(options.max_message, max_message);
-    for (; protocols && *protocols; ++protocols) options.protocols.emplace_back(*protocols);
+    auto chosen = options ? options_of(*options) : WebSocketOptions();
     const auto answer = [=](WebSocket& socket) {
       guv_websocket given{socket, std::nullopt};
       handler(&given, argument);
     };
-    response->response = websocket(answer, std::move(options))(request->request);
+    response->response = websocket(answer, std::move(chosen))(request->request);
   });
 }
 

@@ -60,14 +60,21 @@ std::string decoded(std::string_view text, bool plus) {
   return out;
 }
 
-bool lists(std::string_view list, std::string_view token, Case letters) {
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    const std::string_view item = trimmed(list.substr(0, comma));
-    if (letters == Case::matters ? item == token : same_name(item, token)) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
+std::vector<std::string_view> split(std::string_view list, char separator) {
+  std::vector<std::string_view> items;
+  for (;;) {
+    const std::size_t end = std::min(list.find(separator), list.size());
+    items.push_back(trimmed(list.substr(0, end)));
+    if (end == list.size()) return items;
+    list.remove_prefix(end + 1);
   }
-  return false;
+}
+
+bool lists(std::string_view list, std::string_view token, Case letters) {
+  const auto items = split(list, ',');
+  return std::any_of(items.begin(), items.end(), [&](std::string_view item) {
+    return letters == Case::matters ? item == token : same_name(item, token);
+  });
 }
 
 void append_number(std::string& out, std::uint64_t number, int base) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "guv/http.hpp"
 
@@ -22,6 +23,9 @@ bool is_field_value(std::string_view text);
 std::string decoded(std::string_view text, bool plus);
 
 enum class Case { ignored, matters };
+
+/// What stands between the separators of `list`, without the spaces around it. At least one item, perhaps an empty one.
+std::vector<std::string_view> split(std::string_view list, char separator);
 
 /// Does the comma-separated list have `token`?
 bool lists(std::string_view list, std::string_view token, Case letters = Case::ignored);

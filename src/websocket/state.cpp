@@ -1,9 +1,11 @@
 #include "websocket/state.hpp"
 
 #include <algorithm>
+#include <boost/beast/websocket/detail/utf8_checker.hpp>
 #include <cstring>
 #include <mutex>
 #include <system_error>
+#include <utility>
 
 #include "guv/error.hpp"
 
@@ -29,11 +31,17 @@ std::size_t next_frame(std::string_view input) {
 
 }  // namespace
 
-WebSocket::State::State(http::Stream& the_stream, const WebSocketOptions& the_options, std::string the_protocol)
-    : stream(the_stream), options(the_options), protocol(std::move(the_protocol)) {
+WebSocket::State::State(http::Stream& the_stream, const WebSocketOptions& the_options, std::string the_protocol,
+                        const std::optional<DeflateTerms>& deflate)
+    : stream(the_stream), options(the_options), protocol(std::move(the_protocol)), deflate_(deflate) {
   const wslay_event_callbacks callbacks{on_input, on_output, nullptr, on_frame, nullptr, nullptr, on_message};
   if (wslay_event_context_server_init(&context_, &callbacks, this)) throw std::bad_alloc();
-  wslay_event_config_set_max_recv_msg_length(context_, options.max_message);
+  std::size_t max_received = options.max_message;
+  if (deflate_) {
+    wslay_event_config_set_allowed_rsv_bits(context_, WSLAY_RSV1_BIT);
+    max_received += max_received / 8 + 64;  // what a compressor makes of bytes that it cannot make fewer
+  }
+  wslay_event_config_set_max_recv_msg_length(context_, max_received);
 }
 
 WebSocket::State::~State() { wslay_event_context_free(context_); }
@@ -43,7 +51,7 @@ WebSocket::State::~State() { wslay_event_context_free(context_); }
 ssize_t WebSocket::State::on_input(wslay_event_context_ptr context, std::uint8_t* buffer, std::size_t size, int,
                                    void* data) {
   auto* state = static_cast<State*>(data);
-  if (state->frame_left_ == 0 && state->messages_.empty()) {
+  if (state->frame_left_ == 0 && !state->message_) {
     wslay_event_send(context);
     state->frame_left_ = next_frame(state->unused());
   }
@@ -76,7 +84,8 @@ void WebSocket::State::on_message(wslay_event_context_ptr, const wslay_event_on_
   auto* state = static_cast<State*>(data);
   const std::string_view text(reinterpret_cast<const char*>(message->msg), message->msg_length);
   if (message->opcode == WSLAY_TEXT_FRAME || message->opcode == WSLAY_BINARY_FRAME) {
-    state->messages_.push_back({std::string(text), message->opcode == WSLAY_TEXT_FRAME});
+    state->message_ = {std::string(text), message->opcode == WSLAY_TEXT_FRAME};
+    state->is_deflated_ = wslay_get_rsv1(message->rsv);
   } else if (message->opcode == WSLAY_CONNECTION_CLOSE) {
     state->close_reason = text.substr(std::min<std::size_t>(2, text.size()));
   }
@@ -86,11 +95,7 @@ std::optional<WebSocket::Message> WebSocket::State::wait(Deadline until) {
   for (;;) {
     use_input();
     if (write_output() && !close_code) close_code = WSLAY_CODE_ABNORMAL_CLOSURE;
-    if (!messages_.empty()) {
-      Message message = std::move(messages_.front());
-      messages_.pop_front();
-      return message;
-    }
+    if (message_) return std::exchange(message_, std::nullopt);
     if (close_code) return std::nullopt;
     const ssize_t size = read_input(until);
     if (size == -ETIMEDOUT || size == -ECANCELED) detail::throw_error(static_cast<int>(size));
@@ -112,6 +117,9 @@ void WebSocket::State::use_input() {
   const std::lock_guard guard(lock_);
   if (close_code) return;
   const bool is_frame = wslay_event_recv(context_) == 0;
+  if (message_) {
+    if (const std::uint16_t code = check_message()) fail(code);
+  }
   wslay_event_send(context_);
   if (!is_frame) {
     // wslay closes without a code then.
@@ -127,17 +135,50 @@ void WebSocket::State::use_input() {
   }
 }
 
+// Makes the message what it was before it was compressed. Returns 0, or the code with which to refuse it.
+std::uint16_t WebSocket::State::check_message() {
+  if (is_deflated_) {
+    if (!inflater_) inflater_ = std::make_unique<Inflater>(deflate_->client);
+    if (const std::uint16_t code = inflater_->inflate(message_->data, options.max_message)) return code;
+    const auto& text = message_->data;  // wslay checks what is not compressed
+    if (message_->is_text && !boost::beast::websocket::detail::check_utf8(text.data(), text.size())) {
+      return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
+    }
+  }
+  return message_->data.size() > options.max_message ? WSLAY_CODE_MESSAGE_TOO_BIG : 0;
+}
+
+void WebSocket::State::fail(std::uint16_t code) {
+  message_.reset();
+  wslay_event_queue_close(context_, code, nullptr, 0);
+  wslay_event_shutdown_read(context_);
+}
+
 // The client has gone, or the server stops.
 void WebSocket::State::leave() {
   close_code = WSLAY_CODE_ABNORMAL_CLOSURE;
   close(WSLAY_CODE_GOING_AWAY, {});
 }
 
+bool WebSocket::State::is_worth_deflating(std::uint8_t opcode, std::string_view data) const {
+  constexpr std::size_t min_deflated = 32;
+  const bool is_data = opcode == WSLAY_TEXT_FRAME || opcode == WSLAY_BINARY_FRAME;
+  return deflate_ && is_data && data.size() >= min_deflated && data.size() <= max_deflated;
+}
+
 void WebSocket::State::send(std::uint8_t opcode, std::string_view data) {
   {
     const std::lock_guard guard(lock_);
+    std::string deflated;
+    std::uint8_t rsv = WSLAY_RSV_NONE;
+    if (is_worth_deflating(opcode, data)) {
+      if (!deflater_) deflater_ = std::make_unique<Deflater>(deflate_->server);
+      deflated = deflater_->deflated(data);
+      data = deflated;
+      rsv = WSLAY_RSV1_BIT;
+    }
     const wslay_event_msg message{opcode, reinterpret_cast<const std::uint8_t*>(data.data()), data.size()};
-    switch (wslay_event_queue_msg(context_, &message)) {
+    switch (wslay_event_queue_msg_ex(context_, &message, rsv)) {
       case 0: break;
       case WSLAY_ERR_NO_MORE_MSG: detail::throw_error(-EPIPE);
       case WSLAY_ERR_NOMEM: throw std::bad_alloc();

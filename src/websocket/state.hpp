@@ -3,18 +3,20 @@
 
 #include <wslay/wslay.h>
 
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "guv/semaphore.hpp"
 #include "guv/websocket.hpp"
+#include "websocket/deflate.hpp"
 
 namespace guv::inline v1 {
 
 class WebSocket::State {
  public:
-  State(http::Stream& stream, const WebSocketOptions& options, std::string protocol);
+  State(http::Stream& stream, const WebSocketOptions& options, std::string protocol,
+        const std::optional<DeflateTerms>& deflate);
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -40,15 +42,23 @@ class WebSocket::State {
   std::string_view unused() const { return {input_ + begin_, end_ - begin_}; }
   ssize_t read_input(Deadline until);
   void use_input();
+  std::uint16_t check_message();
+  void fail(std::uint16_t code);
   void leave();
+  bool is_worth_deflating(std::uint8_t opcode, std::string_view data) const;
   int write_output();
 
   wslay_event_context_ptr context_ = nullptr;
   char input_[4096];
   std::size_t begin_ = 0, end_ = 0;  // what is not yet used of it
   std::size_t frame_left_ = 0;       // of the frame that was begun
-  std::deque<Message> messages_;     // received, not yet asked for
+  std::optional<Message> message_;   // received, not yet asked for
+  bool is_deflated_ = false;         // it is
   std::string output_;               // frames to be written
+
+  const std::optional<DeflateTerms> deflate_;
+  std::unique_ptr<Deflater> deflater_;  // from the first message on
+  std::unique_ptr<Inflater> inflater_;
 
   Semaphore lock_;     // of the context and the output: a thread may be made to yield anywhere
   Semaphore writing_;  // whoever writes to the stream

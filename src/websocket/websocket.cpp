@@ -65,8 +65,8 @@ struct Endpoint {
   std::function<void(WebSocket&)> handler;
   WebSocketOptions options;
 
-  void serve(http::Stream& stream, const std::string& protocol) const {
-    WebSocket::State state(stream, options, protocol);
+  void serve(http::Stream& stream, const std::string& protocol, const std::optional<DeflateTerms>& deflate) const {
+    WebSocket::State state(stream, options, protocol, deflate);
     WebSocket socket(state);
     try {
       handler(socket);
@@ -94,9 +94,12 @@ http::Response answer(const std::shared_ptr<const Endpoint>& endpoint, http::Req
     return http::Response(403, "Not from this page.\n");
   }
   const std::string protocol = choose_protocol(request, options.protocols);
+  std::optional<DeflateTerms> deflate;
+  if (options.compress) deflate = agree_on_deflate(offered(request, "Sec-WebSocket-Extensions"), options);
   auto response = http::Response::upgrade(
-      "websocket", [endpoint, protocol](http::Stream& stream) { endpoint->serve(stream, protocol); });
+      "websocket", [endpoint, protocol, deflate](http::Stream& stream) { endpoint->serve(stream, protocol, deflate); });
   response.set("Sec-WebSocket-Accept", accept_key(key));
+  if (deflate) response.set("Sec-WebSocket-Extensions", deflate->answer);
   if (!protocol.empty()) response.set("Sec-WebSocket-Protocol", protocol);
   return response;
 }

@@ -17,7 +17,7 @@ CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 
 @unittest.skipUnless(CHROMIUM, 'chromium is not installed')
 class Browser(unittest.TestCase):
-    def test_text_bytes_subprotocol_and_close(self):
+    def test_text_bytes_subprotocol_compression_and_close(self):
         with Server(access_log=1) as server, tempfile.TemporaryDirectory() as profile:
             command = [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
                        '--disable-background-networking', f'--user-data-dir={profile}', '--remote-debugging-port=0',
@@ -33,7 +33,7 @@ class Browser(unittest.TestCase):
                     said.seek(0)
                     self.skipTest(f'chromium does not start here: {said.read()[-500:]!r}')
             reports = [line.split('/report?name=')[1].split()[0] for line in seen if '/report?' in line]
-            self.assertEqual([urllib.parse.unquote(report) for report in reports], ['good 4321 done true'], seen)
+            self.assertEqual([urllib.parse.unquote(report) for report in reports], ['good permessage-deflate 4321 done true'], seen)
             self.assertIn('closed with 4321 "done"', seen)
 
     def watch(self, server, browser):

@@ -54,7 +54,12 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
     guv_http_response_stream(response, produce, "streamed");
     return guv_http_response_status(response, 202);
   }
-  if (is(path, "/ws")) return guv_http_response_websocket(response, request, talk, argument, 0, NULL);
+  if (is(path, "/ws")) return guv_http_response_websocket(response, request, talk, argument, NULL);
+  if (is(path, "/ws/compressed")) {
+    const char* const protocols[] = {"best", "good", NULL};
+    const guv_websocket_options options = {.max_message = 100, .protocols = protocols, .compress = 1};
+    return guv_http_response_websocket(response, request, talk, argument, &options);
+  }
   return -ENOENT;
 }
 
@@ -89,6 +94,11 @@ static void* client(void* argument) {
   ASK("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xe8",
       "HTTP/1.1 101 Switching Protocols\r\n", "\x81\x05hello\x88\x02\x03\xe8");
+  /* the same, with "Hi" compressed */
+  ASK("GET /ws/compressed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: good\r\n"
+      "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xc1\x84\0\0\0\0\xf2\xc8\x04\0\x88\x82\0\0\0\0\x03\xe8",
+      "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: good\r\n", "\x81\x05hello\x88\x02\x03\xe8");
   guv_http_server_stop(server, 1000000000);
   return NULL;
 }
@@ -105,7 +115,7 @@ int main(void) {
   require(guv_spawn(NULL, client, NULL) == 0, "spawned");
   require(guv_http_server_run(server) == 0, "ended");
   guv_http_server_free(server);
-  require(sockets == 1, "one WebSocket was served");
+  require(sockets == 2, "two WebSockets were served");
   puts("EXIT-SUCCESS");
   return 0;
 }

@@ -18,11 +18,12 @@ def seeds():
         for payload in b'', b'payload', '\u03ba\U00010000'.encode(), b'\x03\xe8why', b'\xff':
             yield websocket_test.frame(opcode, payload)
             yield websocket_test.frame(opcode, payload, fin=False) + websocket_test.frame(0, payload)
+            yield websocket_test.frame(opcode, websocket_test.deflated(payload * 20), rsv=4)
 
 
 with tempfile.TemporaryDirectory() as corpus:
     for number, seed in enumerate(seeds()):
         with open(os.path.join(corpus, str(number)), 'wb') as file:
-            file.write(b'\x03' + seed)
+            file.write((b'\x03', b'\x83')[number % 2] + seed)
     sys.exit(subprocess.run([target, corpus, f'-max_total_time={seconds}', '-max_len=4096', '-print_final_stats=1',
                              '-verbosity=0', f'-artifact_prefix={target}-']).returncode)

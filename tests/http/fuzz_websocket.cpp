@@ -1,4 +1,5 @@
-// libFuzzer: a WebSocket whose client sends whatever comes, in pieces. The handler sends it back.
+// libFuzzer: a WebSocket whose client sends whatever comes, in pieces. The handler sends it back. The first byte of the input says
+// how it is cut, and in its highest bit whether messages may be compressed.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -61,7 +62,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const guv::WebSocketOptions options{.max_message = 5000};
   guv::http::Connection connection(data + 1, size - 1, 1 + data[0] % 50);
   guv::http::Stream stream = connection.stream();
-  guv::WebSocket::State state(stream, options, "");
+  std::optional<guv::DeflateTerms> deflate;
+  if (data[0] & 0x80) deflate = guv::agree_on_deflate("permessage-deflate", options);
+  guv::WebSocket::State state(stream, options, "", deflate);
   try {
     while (const auto message = state.wait({})) {
       if (message->data.size() > options.max_message) std::abort();

@@ -114,7 +114,8 @@ socket.onmessage = ({data}) => {
   if (same.length !== bytes.length || same.some((byte, i) => byte !== bytes[i])) return report('other bytes');
   socket.close(4321, 'done');
 };
-socket.onclose = ({code, reason, wasClean}) => report(`${socket.protocol} ${code} ${reason} ${wasClean}`);
+socket.onclose = ({code, reason, wasClean}) =>
+  report(`${socket.protocol} ${socket.extensions.split(';')[0]} ${code} ${reason} ${wasClean}`);
 </script>)";
 
 guv::WebSocketOptions chosen() {
@@ -127,7 +128,10 @@ const std::map<std::string, guv::http::App> sockets{
     {"/ws/echo", guv::websocket(echo)},
     {"/ws/describe", guv::websocket(describe, chosen())},
     {"/ws/small", guv::websocket(echo, chosen())},
-    {"/ws/chosen", guv::websocket(echo, {.protocols = {"best", "good"}})},
+    {"/ws/chosen", guv::websocket(echo, {.protocols = {"best", "good"}, .compress = true})},
+    {"/ws/deflate", guv::websocket(echo, {.max_message = 100000, .compress = true})},
+    {"/ws/deflate-small",
+     guv::websocket(echo, {.compress = true, .compress_window_bits = 9, .compress_context = false})},
     {"/ws/tick", guv::websocket(tick)},
     {"/ws/time-out", guv::websocket(time_out)},
     {"/ws/throw", guv::websocket([](guv::WebSocket&) { throw std::runtime_error("thrown on purpose"); })},

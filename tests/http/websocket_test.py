@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import unittest
+import zlib
 
 from client import PATIENCE, Server, TestCase
 
@@ -13,7 +14,7 @@ except ImportError:
     websockets = None
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-PATHS = '/ws/echo', '/ws/describe', '/ws/small', '/ws/tick', '/ws/time-out', '/ws/throw'
+PATHS = '/ws/echo', '/ws/deflate', '/ws/describe', '/ws/small', '/ws/tick', '/ws/time-out', '/ws/throw'
 
 
 def handshake(path, **fields):
@@ -22,6 +23,20 @@ def handshake(path, **fields):
     lines.update({name.replace('_', '-'): value for name, value in fields.items()})
     text = ''.join(f'{name}: {value}\r\n' for name, value in lines.items() if value is not None)
     return f'GET {path} HTTP/1.1\r\n{text}\r\n'
+
+
+EXTENSIONS = 'Sec-WebSocket-Extensions'
+FLUSHED = b'\0\0\xff\xff'
+
+
+def deflated(data, bits=15, end=zlib.Z_SYNC_FLUSH):
+    """A message of a client that compresses each by itself."""
+    compressor = zlib.compressobj(wbits=-bits)
+    return (compressor.compress(data) + compressor.flush(end)).removesuffix(FLUSHED)
+
+
+def inflated(payload, bits=15):
+    return zlib.decompressobj(wbits=-bits).decompress(payload + FLUSHED)
 
 
 def frame(opcode, payload=b'', fin=True, rsv=0, masked=True, length=None):
@@ -52,6 +67,7 @@ class Sockets(TestCase):
         response = client.response()
         self.assertEqual(response.status, 101)
         self.assertEqual(response['Sec-WebSocket-Accept'], 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=')
+        client.extensions = response[EXTENSIONS]
         return client
 
     def next_frame(self, client):
@@ -276,6 +292,163 @@ class Violations(Sockets):
         self.assert_closed(client, 1000)
 
 
+class Compression(Sockets):
+    def open(self, path='/ws/deflate', offer='permessage-deflate'):
+        return super().open(path, **{EXTENSIONS: offer})
+
+    def test_terms(self):
+        deflate = 'permessage-deflate'
+        for offer, answer in {
+            deflate: deflate,
+            f'{deflate}; client_max_window_bits': f'{deflate}; client_max_window_bits=12',
+            f'{deflate};client_max_window_bits=10': f'{deflate}; client_max_window_bits=10',
+            f'{deflate}; client_max_window_bits = "8"': f'{deflate}; client_max_window_bits=8',
+            f'{deflate}; server_max_window_bits=15': f'{deflate}; server_max_window_bits=12',
+            f'{deflate}; server_max_window_bits=9': f'{deflate}; server_max_window_bits=9',
+            f'{deflate}; server_no_context_takeover': f'{deflate}; server_no_context_takeover',
+            f'{deflate}; client_no_context_takeover': f'{deflate}; client_no_context_takeover',
+            f'x-other; a=b, {deflate}; unknown, {deflate}; server_max_window_bits=10, {deflate}':
+                f'{deflate}; server_max_window_bits=10',
+        }.items():
+            with self.subTest(offer):
+                self.assertEqual(self.open(offer=offer).extensions, answer)
+
+    def test_offers_that_are_declined(self):
+        for offer in ('', 'x-other', 'permessage-deflate-x', 'permessage-deflate; unknown', 'permessage-deflate; =',
+                      'permessage-deflate; server_no_context_takeover=1', 'permessage-deflate; client_no_context_takeover=',
+                      'permessage-deflate; server_max_window_bits', 'permessage-deflate; server_max_window_bits=7',
+                      'permessage-deflate; server_max_window_bits=16', 'permessage-deflate; server_max_window_bits=010',
+                      'permessage-deflate; server_max_window_bits=8', 'permessage-deflate; client_max_window_bits=',
+                      'permessage-deflate; client_max_window_bits=15; client_max_window_bits=15', 'permessage-deflate;'):
+            with self.subTest(offer):
+                client = self.open(offer=offer)
+                self.assertIsNone(client.extensions)
+                client.send(frame(TEXT, b'a' * 1000))
+                self.assert_message(client, TEXT, b'a' * 1000)
+                client.send(frame(TEXT, deflated(b'a'), rsv=4))
+                self.assert_closed(client, 1002)
+
+    def test_it_is_off_unless_asked_for(self):
+        self.assertIsNone(self.open('/ws/echo').extensions)
+
+    def assert_deflated(self, client, payload, bits=15):
+        first, compressed = self.next_frame(client)
+        self.assertEqual(first, 0xc0 | BINARY)
+        self.assertEqual(inflated(compressed, bits), payload)
+
+    def test_lengths(self):
+        client = self.open(offer='permessage-deflate; server_no_context_takeover')
+        for size in 32, 125, 126, 4095, 4096, 4097, 65535, 65536, 100000:
+            for data in b'\xfe' * size, os.urandom(size):
+                client.send(frame(BINARY, deflated(data), rsv=4))
+                self.assert_deflated(client, data)
+
+    def test_small_windows(self):
+        data = os.urandom(1000) * 20
+        for bits in range(9, 16):
+            client = self.open(offer=f'permessage-deflate; server_max_window_bits={bits}; client_max_window_bits={bits}')
+            client.send(frame(BINARY, deflated(data, bits=min(bits, 12)), rsv=4))
+            self.assert_deflated(client, data, bits)
+
+    def test_context_is_taken_over(self):
+        client = self.open()
+        compressor, decompressor = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15)
+        data, sizes = os.urandom(1000), []
+        for _ in range(3):
+            payload = (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(FLUSHED)
+            client.send(frame(BINARY, payload, rsv=4))
+            first, compressed = self.next_frame(client)
+            self.assertEqual(first, 0xc0 | BINARY)
+            self.assertEqual(decompressor.decompress(compressed + FLUSHED), data)
+            sizes.append(len(compressed))
+        self.assertLess(max(sizes[1:]), 50, sizes)
+
+    def test_context_is_not_taken_over(self):
+        client = self.open('/ws/deflate-small', 'permessage-deflate; client_max_window_bits')
+        self.assertEqual(client.extensions, 'permessage-deflate; server_no_context_takeover; client_no_context_takeover; '
+                                            'client_max_window_bits=9')
+        data = os.urandom(300)
+        for _ in range(3):
+            client.send(frame(BINARY, deflated(data, bits=9), rsv=4))
+            self.assert_deflated(client, data)
+
+    def test_plain_messages_between(self):
+        client = self.open()
+        compressor = zlib.compressobj(wbits=-15)
+        for text in b'one', b'two', b'':
+            payload = (compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(FLUSHED)
+            client.send(frame(TEXT, payload, rsv=4) + frame(TEXT, b'plain'))
+            self.assert_message(client, TEXT, text)
+            self.assert_message(client, TEXT, b'plain')
+
+    def test_fragments(self):
+        client = self.open()
+        text = '\u03ba\U00010000'.encode() * 100
+        payload = deflated(text)
+        client.send(b''.join(frame(CONTINUATION if i else TEXT, payload[i:i + 1], fin=i == len(payload) - 1, rsv=0 if i else 4) +
+                             frame(PING, b'%d' % i) for i in range(len(payload))))
+        for i in range(len(payload) - 1):
+            self.assert_message(client, PONG, b'%d' % i)
+        first, compressed = self.next_frame(client)
+        self.assertEqual((first, inflated(compressed)), (0xc0 | TEXT, text))
+
+    def test_examples_of_the_rfc(self):
+        for payload in ('f248cdc9c90700', '000500faff48656c6c6f00', 'f348cdc9c9070000', 'f24805000000ffffcac9c90700'):
+            client = self.open()
+            client.send(frame(TEXT, bytes.fromhex(payload), rsv=4))
+            self.assert_message(client, TEXT, b'Hello')
+
+    def test_a_stream_that_ends_and_begins_anew(self):
+        client = self.open()
+        for end in zlib.Z_FINISH, zlib.Z_FINISH, zlib.Z_SYNC_FLUSH, zlib.Z_SYNC_FLUSH:
+            client.send(frame(TEXT, deflated(b'Hello', end=end), rsv=4))
+            self.assert_message(client, TEXT, b'Hello')
+
+    def test_rsv1_elsewhere(self):
+        for name, frames in {
+            'a ping': [frame(PING, b'a', rsv=4)],
+            'a close': [frame(CLOSE, rsv=4)],
+            'a later fragment': [frame(TEXT, deflated(b'Hello'), rsv=4, fin=False), frame(CONTINUATION, rsv=4)],
+            'rsv2 as well': [frame(TEXT, deflated(b'Hello'), rsv=6)],
+        }.items():
+            with self.subTest(name):
+                client = self.open()
+                client.send(b''.join(frames))
+                self.assert_closed(client, 1002)
+
+    def test_what_is_no_output_of_a_compressor(self):
+        for name, payload in {
+            'a bad block': b'\xff' * 10,
+            'a bad distance': deflated(b'a' * 100)[:-1] + b'\x77',
+            'cut off': deflated(os.urandom(100))[:50],
+            'a stored block cut off': b'\0\5\0\xfa\xffHell',
+            'something after the end': deflated(b'Hello', end=zlib.Z_FINISH) + b'\xff' * 10,
+        }.items():
+            with self.subTest(name):
+                client = self.open()
+                client.send(frame(TEXT, payload, rsv=4))
+                self.assert_closed(client, 1007)
+
+    def test_bad_utf8(self):
+        for text in b'\xff' * 40, b'Hello \xce', b'\xed\xa0\x80':
+            client = self.open()
+            client.send(frame(BINARY, deflated(text), rsv=4) + frame(TEXT, deflated(text), rsv=4))
+            self.next_frame(client)
+            self.assert_closed(client, 1007)
+
+    def test_messages_that_are_too_long(self):
+        bomb = zlib.compressobj(wbits=-15)
+        bomb = b''.join(bomb.compress(bytes(1 << 20)) for _ in range(80)) + bomb.flush(zlib.Z_SYNC_FLUSH)
+        self.assertLess(len(bomb), 100000)
+        for payload in bomb, deflated(b'x' * 100001):
+            client = self.open()
+            client.send(frame(BINARY, payload, rsv=4))
+            self.assert_closed(client, 1009)
+        client = self.open()
+        client.send(frame(BINARY, b'x' * 100001))
+        self.assert_closed(client, 1009)
+
+
 class Ends(Sockets):
     def test_a_handler_that_throws(self):
         client = self.open('/ws/throw')
@@ -328,9 +501,11 @@ class Ends(Sockets):
 class Library(TestCase):
     def test_a_hundred_clients_of_another_library(self):
         async def talk(number):
-            url = f'ws://127.0.0.1:{self.server.port}/ws/echo'
-            async with websockets.connect(url, compression=None) as socket:
-                for size in 10, 1000, 100000:
+            compression = 'deflate' if number % 2 else None
+            url = f'ws://127.0.0.1:{self.server.port}/ws/' + (compression or 'echo')
+            async with websockets.connect(url, compression=compression) as socket:
+                self.assertEqual(len(socket.extensions), number % 2)
+                for size in 0, 0, 10, 1000, 50000:
                     await socket.send(str(number) * size)
                     self.assertEqual(await socket.recv(), str(number) * size)
                     await socket.send(bytes([number]) * size)
