@@ -20,7 +20,8 @@ class Rebinding {
   /// Whether `object` imports `name`.
   static bool imports(const link_map& object, std::string_view name);
 
-  /// Binds each import for which `choose(name)` is not null to that. 0, or an errno, when nothing was changed in this object.
+  /// Binds each import for which `choose(name)` is not null to that. 0, or an errno, when nothing was changed in this
+  /// object.
   template <class Choose>
   int bind(const link_map& object, Choose choose) {
     const size_t first = changes_.size();

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* ---- one value, for all who wait ------------------------------------------------------------------------------------ */
+/* ---- one value, for all who wait --------------------------------------------------------------------------------- */
 
 typedef struct guv_event guv_event;
 
@@ -36,7 +36,7 @@ GUV_API int guv_event_ready(const guv_event* event);
  *  who waits for what has not been sent waits on. -ENOMEM. */
 GUV_API int guv_event_reset(guv_event* event);
 
-/* ---- a flag ----------------------------------------------------------------------------------------------------------- */
+/* ---- a flag ------------------------------------------------------------------------------------------------------ */
 
 typedef struct guv_tevent guv_tevent;
 
@@ -68,7 +68,7 @@ GUV_API int guv_tevent_rawlink(guv_tevent* event, void (*function)(guv_tevent* e
 /** Takes that back. Returns 1 if it was linked, else 0. */
 GUV_API int guv_tevent_unlink(guv_tevent* event, guv_link_id link);
 
-/* ---- a result that comes later ------------------------------------------------------------------------------------ */
+/* ---- a result that comes later ----------------------------------------------------------------------------------- */
 
 typedef struct guv_async_result guv_async_result;
 
@@ -102,8 +102,9 @@ GUV_API int guv_async_result_error(const guv_async_result* result);
 
 /** Has `function(result, argument)` called on the hub when there is a value or an error, once; soon if there is one
  *  now. -ENOMEM. */
-GUV_API int guv_async_result_rawlink(guv_async_result* result, void (*function)(guv_async_result* result, void* argument),
-                                     void* argument, guv_link_id* link);
+GUV_API int guv_async_result_rawlink(guv_async_result* result,
+                                     void (*function)(guv_async_result* result, void* argument), void* argument,
+                                     guv_link_id* link);
 
 /** Takes that back. Returns 1 if it was linked, else 0. */
 GUV_API int guv_async_result_unlink(guv_async_result* result, guv_link_id link);

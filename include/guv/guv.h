@@ -137,7 +137,8 @@ GUV_API void guv_thread_set_name(guv_thread* thread, const char* name);
  *  time-outs as waits do. */
 GUV_API int guv_yield(void);
 
-/** Suspends the caller until the deadline; one that has passed is guv_yield. 0, or the error of a kill or a time-out. */
+/** Suspends the caller until the deadline; one that has passed is guv_yield. 0, or the error of a kill or a time-out.
+ *  */
 GUV_API int guv_sleep_until(int64_t deadline);
 
 /** Suspends the calling green thread until guv_thread_wake names it: for what switches threads by itself. May also
@@ -192,7 +193,7 @@ GUV_API int guv_turn_wait(guv_turn* turn, guv_lock* lock, void (*leave)(void* ar
 /** Gives a turn that is waited for, with the lock held. On the hub too. */
 GUV_API void guv_turn_give(guv_turn* turn);
 
-/* ---- time-outs -------------------------------------------------------------------------------------------------- */
+/* ---- time-outs --------------------------------------------------------------------------------------------------- */
 
 /** Room for a time-out; begins as all zeros. Must stay where it is while pending. */
 typedef struct guv_timeout {
@@ -205,7 +206,8 @@ typedef struct guv_timeout {
 GUV_API int guv_timeout_start(guv_timeout* timeout, int64_t deadline, int error, void (*raise)(void* argument),
                               void* argument);
 
-/** Takes it back. Returns 1 if it was pending, 0 when it has struck or was not started. By the thread that started it. */
+/** Takes it back. Returns 1 if it was pending, 0 when it has struck or was not started. By the thread that started it.
+ *  */
 GUV_API int guv_timeout_cancel(guv_timeout* timeout);
 
 /** Returns 1 from the start until it has struck or been cancelled. */
@@ -237,7 +239,7 @@ GUV_API int guv_accept(int fd, struct sockaddr* address, socklen_t* size, int fl
 /** connect(2), with a deadline. After -ETIMEDOUT the socket is to be closed. */
 GUV_API int guv_connect(int fd, const struct sockaddr* address, socklen_t size, int64_t deadline);
 
-/* ---- the hub ---------------------------------------------------------------------------------------------------- */
+/* ---- the hub ----------------------------------------------------------------------------------------------------- */
 
 /** Starts guv and makes the calling thread, which must be the process's main thread, its first green thread. Called by
  *  guv_spawn and pthread_create themselves. -ENOTSUP: it cannot be (it has said why on standard error). */

@@ -8,8 +8,9 @@
  *     if (guv_http_server_new(&server, listener, hello, NULL, NULL) == 0) guv_http_server_run(server);
  *
  * Link with -lguv_http -lguv (pkg-config guv_http). http.hpp and websocket.hpp are the same for C++, and say more.
- * Conventions are those of guv.h: functions return 0 (or a count) or a negative errno value, and no exception leaves them.
- * Requests, responses, writers and sockets belong to the server, and live as long as the call that they are given to.
+ * Conventions are those of guv.h: functions return 0 (or a count) or a negative errno value, and no exception leaves
+ * them. Requests, responses, writers and sockets belong to the server, and live as long as the call that they are given
+ * to.
  */
 #ifndef GUV_HTTP_H
 #define GUV_HTTP_H
@@ -32,8 +33,8 @@ typedef struct guv_http_text {
   size_t size;
 } guv_http_text;
 
-/** The application: fills the response, which begins as 200 without a body. Called by many green threads at once. A negative result
- *  is answered 500; after a failed guv_http_request_read what the request deserves. */
+/** The application: fills the response, which begins as 200 without a body. Called by many green threads at once. A
+ *  negative result is answered 500; after a failed guv_http_request_read what the request deserves. */
 typedef int (*guv_http_app)(guv_http_request* request, guv_http_response* response, void* argument);
 
 /** How a server serves; zero what shall be as in http.hpp's Options. */
@@ -44,7 +45,7 @@ typedef struct guv_http_options {
   int access_log; /**< a descriptor for lines in Apache's combined format; 0: no log */
 } guv_http_options;
 
-/* ---- servers --------------------------------------------------------------------------------------------------------*/
+/* ---- servers ----------------------------------------------------------------------------------------------------- */
 
 /** Makes a server on a listening socket, which stays the caller's. `options` may be NULL. */
 GUV_API int guv_http_server_new(guv_http_server** server, int listener, guv_http_app app, void* argument,
@@ -53,14 +54,14 @@ GUV_API int guv_http_server_new(guv_http_server** server, int listener, guv_http
 /** Serves until guv_http_server_stop. -errno: the listener fails, or the calling thread is killed. */
 GUV_API int guv_http_server_run(guv_http_server* server);
 
-/** Ends it: accepts no more, lets what has begun be answered, cuts off what lasts longer than `grace` nanoseconds. From any
- *  thread and from signal handlers. */
+/** Ends it: accepts no more, lets what has begun be answered, cuts off what lasts longer than `grace` nanoseconds. From
+ *  any thread and from signal handlers. */
 GUV_API void guv_http_server_stop(guv_http_server* server, int64_t grace);
 
 /** After guv_http_server_run has returned. NULL is ignored. */
 GUV_API void guv_http_server_free(guv_http_server* server);
 
-/* ---- requests -------------------------------------------------------------------------------------------------------*/
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 /** "GET" */
 GUV_API guv_http_text guv_http_request_method(const guv_http_request* request);
@@ -80,7 +81,7 @@ GUV_API guv_http_text guv_http_request_header(const guv_http_request* request, c
 /** Reads some of the body; 0 at its end. -EBADMSG: it is malformed, too large or late. */
 GUV_API ssize_t guv_http_request_read(guv_http_request* request, void* buffer, size_t size);
 
-/* ---- responses ------------------------------------------------------------------------------------------------------*/
+/* ---- responses --------------------------------------------------------------------------------------------------- */
 
 /** 200 to 999, else -EINVAL. */
 GUV_API int guv_http_response_status(guv_http_response* response, int status);
@@ -96,29 +97,29 @@ GUV_API int guv_http_response_body(guv_http_response* response, const void* data
 
 /** The body is what `produce` writes; when it returns a negative value the connection is cut off. It is called when the
  *  application has returned. Status and fields are set after this call. */
-GUV_API int guv_http_response_stream(guv_http_response* response, int (*produce)(guv_http_writer* writer, void* argument),
-                                     void* argument);
+GUV_API int guv_http_response_stream(guv_http_response* response,
+                                     int (*produce)(guv_http_writer* writer, void* argument), void* argument);
 
 /** Sends a piece of the body. */
 GUV_API int guv_http_write(guv_http_writer* writer, const void* data, size_t size);
 
-/* ---- WebSockets -----------------------------------------------------------------------------------------------------*/
+/* ---- WebSockets -------------------------------------------------------------------------------------------------- */
 
 typedef void (*guv_websocket_handler)(guv_websocket* socket, void* argument);
 
 /** How a WebSocket is served; zero what shall be as in websocket.hpp's WebSocketOptions, where each is explained. */
 typedef struct guv_websocket_options {
-  size_t max_message;                   /**< in bytes; 0: a megabyte */
-  const char* const* protocols;         /**< the subprotocols spoken here, the best first, and NULL */
-  int compress;                         /**< whether messages are compressed where the client offers it */
-  int compress_window_bits;             /**< 9 to 15 */
-  int compress_no_context;              /**< whether each message is compressed without reference to others */
-  int64_t send_timeout, close_timeout;  /**< nanoseconds */
+  size_t max_message;                  /**< in bytes; 0: a megabyte */
+  const char* const* protocols;        /**< the subprotocols spoken here, the best first, and NULL */
+  int compress;                        /**< whether messages are compressed where the client offers it */
+  int compress_window_bits;            /**< 9 to 15 */
+  int compress_no_context;             /**< whether each message is compressed without reference to others */
+  int64_t send_timeout, close_timeout; /**< nanoseconds */
 } guv_websocket_options;
 
-/** Answers a request for a WebSocket: `handler` is called when the application has returned, and the socket closed when it
- *  returns. Other requests are answered 426. `options` may be NULL. Browsers connect from any page, and send cookies along: look
- *  at the request's Origin first. */
+/** Answers a request for a WebSocket: `handler` is called when the application has returned, and the socket closed when
+ *  it returns. Other requests are answered 426. `options` may be NULL. Browsers connect from any page, and send cookies
+ *  along: look at the request's Origin first. */
 GUV_API int guv_http_response_websocket(guv_http_response* response, guv_http_request* request,
                                         guv_websocket_handler handler, void* argument,
                                         const guv_websocket_options* options);

@@ -9,8 +9,8 @@
 //       });
 //     }
 //
-// Each connection has a green thread of its own, in which the application is called: it may block as it likes, in guv's own
-// calls and in those of patched libraries. Link with -lguv_http -lguv (pkg-config: guv_http).
+// Each connection has a green thread of its own, in which the application is called: it may block as it likes, in guv's
+// own calls and in those of patched libraries. Link with -lguv_http -lguv (pkg-config: guv_http).
 #pragma once
 
 #include <sys/uio.h>
@@ -41,8 +41,8 @@ struct Header {
   std::string_view value;
 };
 
-/// Thrown when a request cannot be answered by the application: its body is malformed, too large or late. Let it pass, and
-/// the server answers with status().
+/// Thrown when a request cannot be answered by the application: its body is malformed, too large or late. Let it pass,
+/// and the server answers with status().
 class GUV_API BadRequest : public std::runtime_error {
  public:
   explicit BadRequest(int status);
@@ -136,8 +136,8 @@ class GUV_API Request {
   std::string_view remote_address() const;
 
   /// A variable of the CGI and WSGI environment: REQUEST_METHOD, PATH_INFO, QUERY_STRING, CONTENT_TYPE, CONTENT_LENGTH,
-  /// SERVER_NAME, SERVER_PORT, SERVER_PROTOCOL, REMOTE_ADDR, REMOTE_PORT, REQUEST_SCHEME, and HTTP_* for the header fields
-  /// (those sent several times joined by commas); empty where there is none.
+  /// SERVER_NAME, SERVER_PORT, SERVER_PROTOCOL, REMOTE_ADDR, REMOTE_PORT, REQUEST_SCHEME, and HTTP_* for the header
+  /// fields (those sent several times joined by commas); empty where there is none.
   std::string environ(std::string_view name) const;
 
   /// All of these.
@@ -163,11 +163,12 @@ class GUV_API Writer {
   Connection* connection_;
 };
 
-/// A connection after "101 Switching Protocols": what is sent and received is the application's business. One green thread
-/// may read while another writes.
+/// A connection after "101 Switching Protocols": what is sent and received is the application's business. One green
+/// thread may read while another writes.
 class GUV_API Stream {
  public:
-  /// Reads up to `size` bytes, waiting for the first. Returns how many, 0 at the end, or -errno: -ETIMEDOUT, -ECONNRESET …
+  /// Reads up to `size` bytes, waiting for the first. Returns how many, 0 at the end, or -errno: -ETIMEDOUT,
+  /// -ECONNRESET …
   ssize_t read(void* buffer, std::size_t size, Deadline deadline = {});
 
   /// Writes all of it, or returns -errno.
@@ -203,9 +204,9 @@ class GUV_API Response {
   /// `status` with this body.
   explicit Response(int status, std::string body = {}) : body_(std::move(body)) { this->status(status); }
 
-  /// Calls `produce` with a writer while the response is being sent. What it writes is sent in chunks, or as it is where
-  /// Content-Length is set; to a client of HTTP/1.0 without, the end of the connection is the end of the body. When
-  /// `produce` throws, the connection is cut off, so that the client does not take the part for the whole.
+  /// Calls `produce` with a writer while the response is being sent. What it writes is sent in chunks, or as it is
+  /// where Content-Length is set; to a client of HTTP/1.0 without, the end of the connection is the end of the body.
+  /// When `produce` throws, the connection is cut off, so that the client does not take the part for the whole.
   static Response stream(Produce produce);
 
   /// Sends what `generate` returns, until it returns nothing. Otherwise like stream().
@@ -218,8 +219,8 @@ class GUV_API Response {
   Response& status(int status);
   int status() const { return status_; }
 
-  /// Sets the header field, in place of all of that name. Throws std::invalid_argument when a name is no token, or a value
-  /// has line ends or other control characters; and for Transfer-Encoding, which is the server's business.
+  /// Sets the header field, in place of all of that name. Throws std::invalid_argument when a name is no token, or a
+  /// value has line ends or other control characters; and for Transfer-Encoding, which is the server's business.
   Response& set(std::string_view name, std::string_view value);
 
   /// Adds a header field, such as one more Set-Cookie. Throws like set().
@@ -246,8 +247,8 @@ class GUV_API Response {
   Upgrade upgrade_;
 };
 
-/// How bytes get to the client where that is not simply the socket: see ssl.hpp. The functions wait in green ways only, and
-/// return what recv and writev would, or -errno; one green thread may read while another writes.
+/// How bytes get to the client where that is not simply the socket: see ssl.hpp. The functions wait in green ways only,
+/// and return what recv and writev would, or -errno; one green thread may read while another writes.
 class GUV_API Transport {
  public:
   virtual ~Transport();
@@ -289,7 +290,8 @@ struct Options {
   std::function<std::unique_ptr<Transport>(int fd)> transport = {};
 };
 
-/// The application. It is called by many green threads at once. An exception that it lets out is logged and answered 500.
+/// The application. It is called by many green threads at once. An exception that it lets out is logged and answered
+/// 500.
 using App = std::function<Response(Request&)>;
 
 /// A server on a listening socket, which stays the caller's.
@@ -301,7 +303,8 @@ class GUV_API Server {
   Server& operator=(const Server&) = delete;
 
   /// Serves until stop(). Then accepts no more, lets requests that have begun be answered, closes idle connections, and
-  /// returns when all are closed, or cut off because the grace is over. Throws std::system_error when the listener fails.
+  /// returns when all are closed, or cut off because the grace is over. Throws std::system_error when the listener
+  /// fails.
   void run();
 
   /// Ends run(). May be called from any thread, also from the application, and from signal handlers.

@@ -79,8 +79,8 @@ class Address {
   socklen_t size_ = 0;
 };
 
-/// A socket that is closed with its owner. Its calls are green whatever is patched, and throw: std::system_error, TimedOut at
-/// the deadline, GreenExit when the thread is killed.
+/// A socket that is closed with its owner. Its calls are green whatever is patched, and throw: std::system_error,
+/// TimedOut at the deadline, GreenExit when the thread is killed.
 class Socket {
  public:
   Socket() = default;
@@ -211,8 +211,8 @@ inline bool is_accept_shortage(int error) {
 
 }  // namespace detail
 
-/// A listening socket at this address; port 0 is any that is free. SO_REUSEADDR is set, so that a server can be started again
-/// at once.
+/// A listening socket at this address; port 0 is any that is free. SO_REUSEADDR is set, so that a server can be started
+/// again at once.
 inline Socket listen(const Address& address, int backlog = 511) {
   Socket socket = detail::make_socket(address.family());
   const int on = 1;
@@ -283,9 +283,9 @@ struct Serving {
 
 }  // namespace detail
 
-/// Accepts connections until the calling green thread is killed or a handler throws StopServe, and calls `handler(Socket,
-/// const Address&)` for each in a green thread of its own, at most `concurrency` at a time. What else handlers throw is
-/// printed. The listener stays the caller's.
+/// Accepts connections until the calling green thread is killed or a handler throws StopServe, and calls
+/// `handler(Socket, const Address&)` for each in a green thread of its own, at most `concurrency` at a time. What else
+/// handlers throw is printed. The listener stays the caller's.
 template <class Handler>
 void serve(const Socket& listener, Handler handler, int concurrency = 1000) {
   if (!guv_active()) detail::check(guv_start());

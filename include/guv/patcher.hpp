@@ -18,8 +18,9 @@
 namespace guv {
 inline namespace v1 {
 
-/// Makes the calls of the named families green, in the whole process and for good: monkey_patch("socket", "time"); without a name, those
-/// of all. See guv_monkey_patch. Throws std::invalid_argument when one is none, having changed nothing.
+/// Makes the calls of the named families green, in the whole process and for good: monkey_patch("socket", "time");
+/// without a name, those of all. See guv_monkey_patch. Throws std::invalid_argument when one is none, having changed
+/// nothing.
 template <class... Names>
 void monkey_patch(const Names&... families) {
   std::string list;
@@ -44,7 +45,8 @@ Function* original(const char* name) {
   return reinterpret_cast<Function*>(guv_original(name));
 }
 
-/// Returns a function that does what `function` does, with all its calls green while it is running. See guv_enter_patched.
+/// Returns a function that does what `function` does, with all its calls green while it is running. See
+/// guv_enter_patched.
 template <class Function>
 auto patch_function(Function function) {
   return [function = std::move(function)]<class... Arguments>(
@@ -88,8 +90,8 @@ class Patch {
   guv_patch* patch_ = nullptr;
 };
 
-/// Has imports of one loaded object lead to other functions, until the Patch ends. `handle` is dlopen's. Throws std::system_error: ENOENT,
-/// for a name that it does not import, EINVAL, EACCES.
+/// Has imports of one loaded object lead to other functions, until the Patch ends. `handle` is dlopen's. Throws
+/// std::system_error: ENOENT, for a name that it does not import, EINVAL, EACCES.
 [[nodiscard]] inline Patch inject(void* handle, std::initializer_list<Import> imports) {
   const std::vector<guv_import> table(imports.begin(), imports.end());
   guv_patch* patch = nullptr;
@@ -115,7 +117,8 @@ class PatchedLibrary {
 
   void* handle() const { return handle_; }
 
-  /// Returns what the library defines as `name`: symbol<decltype(curl_version)>("curl_version"). Throws std::out_of_range.
+  /// Returns what the library defines as `name`: symbol<decltype(curl_version)>("curl_version"). Throws
+  /// std::out_of_range.
   template <class Function>
   Function* symbol(const char* name) const {
     void* address = dlsym(handle_, name);
@@ -128,8 +131,8 @@ class PatchedLibrary {
   Patch patch_;
 };
 
-/// Loads a library and makes its calls green. `flags` are dlopen's, with or without GUV_WITH_DEPENDENCIES. Throws std::system_error: ENOENT,
-/// ENOEXEC (dlerror(3) says why), EACCES.
+/// Loads a library and makes its calls green. `flags` are dlopen's, with or without GUV_WITH_DEPENDENCIES. Throws
+/// std::system_error: ENOENT, ENOEXEC (dlerror(3) says why), EACCES.
 [[nodiscard]] inline PatchedLibrary import_patched(const char* path, int flags = RTLD_NOW) {
   void* handle = nullptr;
   guv_patch* patch = nullptr;

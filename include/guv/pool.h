@@ -45,8 +45,8 @@ GUV_API guv_pile* guv_pile_new(guv_pool* pool);
 /** Returns a pile of `function(item)` for each item that `next(argument, &item)` gives, until it returns 0 instead of
  *  1. It is asked as the results are taken: never are there more threads and results than the pool's size. NULL without
  *  memory. */
-GUV_API guv_pile* guv_starmap_new(guv_pool* pool, void* (*function)(void* item), int (*next)(void* argument, void** item),
-                                  void* argument);
+GUV_API guv_pile* guv_starmap_new(guv_pool* pool, void* (*function)(void* item),
+                                  int (*next)(void* argument, void** item), void* argument);
 
 /** Threads that are left run on. */
 GUV_API void guv_pile_free(guv_pile* pile);

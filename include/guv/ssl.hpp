@@ -19,7 +19,8 @@
 #include "guv/net.hpp"
 #include "guv/semaphore.hpp"
 
-/// TLS by OpenSSL, green whatever is patched: the Python guv's wrap_ssl. The program links with OpenSSL (pkg-config openssl).
+/// TLS by OpenSSL, green whatever is patched: the Python guv's wrap_ssl. The program links with OpenSSL (pkg-config
+/// openssl).
 ///
 ///     guv::SslContext context = guv::SslContext::server("cert.pem", "key.pem");
 ///     guv::serve(guv::listen("", 443), [&](guv::Socket client, const guv::Address&) {
@@ -83,8 +84,8 @@ class SslContext {
 
 namespace detail {
 
-/// TLS over a descriptor. Calls of OpenSSL never wait; we do, outside of them. So one green thread may read while another
-/// writes, which OpenSSL itself does not allow: `busy_` is held for a call, not for a wait.
+/// TLS over a descriptor. Calls of OpenSSL never wait; we do, outside of them. So one green thread may read while
+/// another writes, which OpenSSL itself does not allow: `busy_` is held for a call, not for a wait.
 class SslEngine {
  public:
   SslEngine(int fd, const SslContext& context) : fd_(fd), ssl_(SSL_new(context.get()), &SSL_free) {

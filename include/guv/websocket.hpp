@@ -32,9 +32,10 @@ class GUV_API WebSocket {
     bool is_text;  ///< it is UTF-8; otherwise any bytes
   };
 
-  /// Waits for the next message. None when the connection is closed, by whomever: close_code() tells. Pings are answered
-  /// meanwhile; what breaks the protocol closes it. What came after a message, be it the client's close, is looked at in the next
-  /// call only, so a message can be answered. Throws TimedOut at the deadline, after which it may be called again.
+  /// Waits for the next message. None when the connection is closed, by whomever: close_code() tells. Pings are
+  /// answered meanwhile; what breaks the protocol closes it. What came after a message, be it the client's close, is
+  /// looked at in the next call only, so a message can be answered. Throws TimedOut at the deadline, after which it may
+  /// be called again.
   std::optional<Message> wait(Deadline deadline = {});
 
   /// Sends a message of text, which must be UTF-8. Waits while the client reads slowly; returns when the kernel has it.
@@ -47,8 +48,8 @@ class GUV_API WebSocket {
   /// Sends a ping with up to 125 bytes. The answer is not shown.
   void ping(std::string_view data = {});
 
-  /// Says that no more will be sent, with a code (RFC 6455, 7.4) and up to 123 bytes of UTF-8 as the reason. wait() still
-  /// returns what the client has sent before its own close. Does nothing when closed already.
+  /// Says that no more will be sent, with a code (RFC 6455, 7.4) and up to 123 bytes of UTF-8 as the reason. wait()
+  /// still returns what the client has sent before its own close. Does nothing when closed already.
   void close(std::uint16_t code = 1000, std::string_view reason = {});
 
   /// The code with which the client closed: 1005 when it gave none, 1006 when it left without a word; 0 while open.
@@ -83,14 +84,15 @@ struct WebSocketOptions {
   /// The subprotocols spoken here, the best first. The first that the client offers is taken.
   std::vector<std::string> protocols = {};
 
-  /// Whether a page from this Origin may connect; otherwise the answer is 403. Empty: any may. Browsers send cookies along
-  /// whatever page connects, so a server that trusts cookies must look at it.
+  /// Whether a page from this Origin may connect; otherwise the answer is 403. Empty: any may. Browsers send cookies
+  /// along whatever page connects, so a server that trusts cookies must look at it.
   std::function<bool(std::string_view origin)> allow_origin = {};
 
   /// Whether messages are compressed where the client offers it: permessage-deflate, RFC 7692.
   bool compress = false;
-  /// The window of either side's compressor is 2 to the power of this, from 9 to 15, or what the client wants if that is less. A
-  /// connection takes eight windows to send and one to receive (2^15 where the client cannot be told), from the first message.
+  /// The window of either side's compressor is 2 to the power of this, from 9 to 15, or what the client wants if that
+  /// is less. A connection takes eight windows to send and one to receive (2^15 where the client cannot be told), from
+  /// the first message.
   int compress_window_bits = 12;
   /// Whether either side may refer to earlier messages, which makes small ones much smaller.
   bool compress_context = true;
@@ -99,9 +101,9 @@ struct WebSocketOptions {
   std::chrono::milliseconds close_timeout{5'000};  ///< for its answer to our close
 };
 
-/// Returns the application that answers requests for a WebSocket by calling `handler` for as long as it lasts, and others by
-/// 426. When the handler returns the socket is closed with 1000; when it throws, with 1011. When the server stops, wait()
-/// returns none.
+/// Returns the application that answers requests for a WebSocket by calling `handler` for as long as it lasts, and
+/// others by 426. When the handler returns the socket is closed with 1000; when it throws, with 1011. When the server
+/// stops, wait() returns none.
 GUV_API http::App websocket(std::function<void(WebSocket&)> handler, WebSocketOptions options = {});
 
 }  // namespace guv::inline v1

@@ -88,7 +88,8 @@ class Connection : public ListNode {
   bool aborted_ = false;
   bool upgraded_ = false;
 
-  // What was read. A head does not move while its request lasts, since everything points into it; the body comes after it.
+  // What was read. A head does not move while its request lasts, since everything points into it; the body comes after
+  // it.
   const std::size_t capacity_;
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0, end_ = 0;  // what is not yet used

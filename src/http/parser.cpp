@@ -83,7 +83,8 @@ Parser::Step Parser::feed(std::string_view input, std::size_t& used) {
   }
 }
 
-// Beast's own limit starts anew with each line. `left` is what Beast does not take before there is more, which may be many lines.
+// Beast's own limit starts anew with each line. `left` is what Beast does not take before there is more, which may be
+// many lines.
 void Parser::check_size(std::size_t taken, std::string_view left, Error& error) {
   head_size_ += taken;
   const bool in_first_line = !has_line_ && left.find('\n') == left.npos;
@@ -113,8 +114,8 @@ void Parser::on_field_impl(field field, beast::string_view raw_name, beast::stri
   head_.fields.push_back({name, value});
 }
 
-// Beast unfolds values that go on in the next line (obs-fold), into a buffer of its own or by leaving out empty lines. RFC
-// 9112, 5.2 allows to refuse them, since others may read them otherwise.
+// Beast unfolds values that go on in the next line (obs-fold), into a buffer of its own or by leaving out empty lines.
+// RFC 9112, 5.2 allows to refuse them, since others may read them otherwise.
 bool Parser::on_one_line(std::string_view name, std::string_view value) const {
   const char* begin = name.data() + name.size() + 1;
   if (value.data() < begin || value.data() + value.size() > input_.data() + input_.size()) return false;

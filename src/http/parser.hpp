@@ -1,4 +1,5 @@
-// Requests are taken apart by Boost.Beast's parser (decision 09). What it lets pass and a server must not is refused here.
+// Requests are taken apart by Boost.Beast's parser (decision 09). What it lets pass and a server must not is refused
+// here.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>

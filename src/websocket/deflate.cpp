@@ -86,7 +86,8 @@ void require(int result) {
   if (result != Z_OK) throw std::bad_alloc();
 }
 
-/// Has zlib's stream work on `input` until all of it is used and all that comes of it is in `out`, or `step` returns false.
+/// Has zlib's stream work on `input` until all of it is used and all that comes of it is in `out`, or `step` returns
+/// false.
 template <class Step>
 void run(z_stream& stream, std::string_view input, std::string& out, Step step) {
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));

@@ -52,8 +52,8 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  /// Replaces `message` by what it was before the client compressed it. Returns 0, or the code to close with: it is more than
-  /// `limit` bytes, or not the output of a compressor. No more than that is made of it.
+  /// Replaces `message` by what it was before the client compressed it. Returns 0, or the code to close with: it is
+  /// more than `limit` bytes, or not the output of a compressor. No more than that is made of it.
   std::uint16_t inflate(std::string& message, std::size_t limit);
 
  private:

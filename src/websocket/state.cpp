@@ -13,8 +13,8 @@ namespace guv::inline v1 {
 
 namespace {
 
-/// The size of the frame that `input` begins with (RFC 6455, 5.2); 0 while its head is not complete. A control frame begins
-/// only when it is there as a whole, for wslay does not check the reason of a close that comes in pieces.
+/// The size of the frame that `input` begins with (RFC 6455, 5.2); 0 while its head is not complete. A control frame
+/// begins only when it is there as a whole, for wslay does not check the reason of a close that comes in pieces.
 std::size_t next_frame(std::string_view input) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(input[i]); };
   if (input.size() < 2) return 0;
@@ -46,8 +46,8 @@ WebSocket::State::State(http::Stream& the_stream, const WebSocketOptions& the_op
 
 WebSocket::State::~State() { wslay_event_context_free(context_); }
 
-// wslay uses all that it is given, and once it has seen a close sends nothing else. So it gets one frame at a time, when the
-// last one is answered, and none while a message waits: the handler's answers to that go out first.
+// wslay uses all that it is given, and once it has seen a close sends nothing else. So it gets one frame at a time,
+// when the last one is answered, and none while a message waits: the handler's answers to that go out first.
 ssize_t WebSocket::State::on_input(wslay_event_context_ptr context, std::uint8_t* buffer, std::size_t size, int,
                                    void* data) {
   auto* state = static_cast<State*>(data);
@@ -211,8 +211,8 @@ void WebSocket::State::finish(std::uint16_t code) {
   }
 }
 
-// Writes what there is, after whoever is writing. Returns 0 or -errno, after which the stream is of no more use: a part of a
-// frame may have been written.
+// Writes what there is, after whoever is writing. Returns 0 or -errno, after which the stream is of no more use: a part
+// of a frame may have been written.
 int WebSocket::State::write_output() {
   const std::lock_guard writer(writing_);
   std::string data;

@@ -111,7 +111,8 @@ class Child {
   pid_t pid_;
 };
 
-// ---- one call of each family ------------------------------------------------------------------------------------------
+// ---- one call of each family
+// ------------------------------------------------------------------------------------------
 
 void call(decltype(&nanosleep) function, Child&) { CHECK(function(&a_while, nullptr) == 0); }
 

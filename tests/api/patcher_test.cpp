@@ -1,4 +1,5 @@
-// What a program that links libguv can make green, and how far that reaches. It never switches on a family: gates only open.
+// What a program that links libguv can make green, and how far that reaches. It never switches on a family: gates only
+// open.
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -23,8 +24,8 @@ using Read = decltype(::read);
 constexpr const char* libraries[] = {LIBRARIES "/libpatched_lazy.so", LIBRARIES "/libpatched_now.so",
                                      LIBRARIES "/libpatched_noplt.so"};
 
-/// Whether another green thread runs while `read` waits for the end of a pipe. What ends the wait is a kernel thread: when the other one
-/// has run, or, since that must not happen when the hub is held up, after a while.
+/// Whether another green thread runs while `read` waits for the end of a pipe. What ends the wait is a kernel thread:
+/// when the other one has run, or, since that must not happen when the hub is held up, after a while.
 template <class Function>
 testing::AssertionResult others_go_on(bool expected, Function read) {
   int data[2], told[2];
@@ -64,7 +65,8 @@ int error_of(auto function) {
   return 0;
 }
 
-// ---- families -----------------------------------------------------------------------------------------------------------
+// ---- families
+// -----------------------------------------------------------------------------------------------------------
 
 TEST_F(Patcher, ALinkedProgramIsLeftAlone) {
   for (const char* name : {"all", "io", "thread", "read", "pthread_create"})
@@ -86,7 +88,8 @@ TEST_F(Patcher, AnUnknownFamilyChangesNothing) {
   EXPECT_FALSE(guv::is_monkey_patched("time"));
 }
 
-// ---- originals ----------------------------------------------------------------------------------------------------------
+// ---- originals
+// ----------------------------------------------------------------------------------------------------------
 
 TEST_F(Patcher, TheOriginalOfAnyNameIsFound) {
   EXPECT_EQ(guv::original<decltype(::strlen)>("strlen")("four"), 4u);
@@ -101,7 +104,8 @@ TEST_F(Patcher, TheOriginalOfAnyNameIsFound) {
   for (const int fd : {ends[0], ends[1], copy}) close(fd);
 }
 
-// ---- one call -----------------------------------------------------------------------------------------------------------
+// ---- one call
+// -----------------------------------------------------------------------------------------------------------
 
 TEST_F(Patcher, AFunctionIsPatchedWhileItRuns) {
   auto patched = guv::patch_function(&::read);
@@ -131,7 +135,8 @@ TEST_F(Patcher, AFunctionThatThrowsIsLeft) {
   EXPECT_TRUE(others_go_on(false, &::read));
 }
 
-// ---- one library --------------------------------------------------------------------------------------------------------
+// ---- one library
+// --------------------------------------------------------------------------------------------------------
 
 class ALibrary : public Patcher, public testing::WithParamInterface<const char*> {};
 
@@ -236,7 +241,8 @@ TEST_F(Patcher, AMissingLibraryIsAnError) {
   EXPECT_NE(dlerror(), nullptr);
 }
 
-// ---- a real one ---------------------------------------------------------------------------------------------------------
+// ---- a real one
+// ---------------------------------------------------------------------------------------------------------
 
 /// Answers requests only when `expected` of them have come: they must all be under way at once.
 class Server {

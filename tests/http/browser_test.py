@@ -33,7 +33,8 @@ class Browser(unittest.TestCase):
                     said.seek(0)
                     self.skipTest(f'chromium does not start here: {said.read()[-500:]!r}')
             reports = [line.split('/report?name=')[1].split()[0] for line in seen if '/report?' in line]
-            self.assertEqual([urllib.parse.unquote(report) for report in reports], ['good permessage-deflate 4321 done true'], seen)
+            self.assertEqual([urllib.parse.unquote(report) for report in reports],
+                             ['good permessage-deflate 4321 done true'], seen)
             self.assertIn('closed with 4321 "done"', seen)
 
     def watch(self, server, browser):

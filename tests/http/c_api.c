@@ -95,10 +95,12 @@ static void* client(void* argument) {
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xe8",
       "HTTP/1.1 101 Switching Protocols\r\n", "\x81\x05hello\x88\x02\x03\xe8");
   /* the same, with "Hi" compressed */
-  ASK("GET /ws/compressed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+  ASK("GET /ws/compressed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
+      "13\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: good\r\n"
       "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xc1\x84\0\0\0\0\xf2\xc8\x04\0\x88\x82\0\0\0\0\x03\xe8",
-      "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: good\r\n", "\x81\x05hello\x88\x02\x03\xe8");
+      "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: good\r\n",
+      "\x81\x05hello\x88\x02\x03\xe8");
   guv_http_server_stop(server, 1000000000);
   return NULL;
 }

@@ -1,5 +1,5 @@
-// libFuzzer: whatever comes is parsed the same in one piece and cut into pieces, and never by reading outside of it. The first
-// byte of the input says how it is cut.
+// libFuzzer: whatever comes is parsed the same in one piece and cut into pieces, and never by reading outside of it.
+// The first byte of the input says how it is cut.
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -56,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(copy.get(), length);
   const std::string whole = requests_of(input, length);
   const std::string cut = requests_of(input, 1 + data[0] % 7);
-  // What is wrong may be refused for another reason, and before or after all of it has come. But nothing wrong is ever served.
+  // What is wrong may be refused for another reason, and before or after all of it has come. But nothing wrong is ever
+  // served.
   const auto is_served = [](const std::string& seen) {
     return !seen.ends_with("...") && seen.find("refused with ") == seen.npos;
   };

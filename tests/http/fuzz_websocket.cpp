@@ -1,5 +1,5 @@
-// libFuzzer: a WebSocket whose client sends whatever comes, in pieces. The handler sends it back. The first byte of the input says
-// how it is cut, and in its highest bit whether messages may be compressed.
+// libFuzzer: a WebSocket whose client sends whatever comes, in pieces. The handler sends it back. The first byte of the
+// input says how it is cut, and in its highest bit whether messages may be compressed.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +9,8 @@
 
 namespace guv::inline v1::http {
 
-/// In place of the server's: what the client sends is the input, what it is sent is checked to be frames without a mask.
+/// In place of the server's: what the client sends is the input, what it is sent is checked to be frames without a
+/// mask.
 class Connection {
  public:
   Connection(const std::uint8_t* data, std::size_t size, std::size_t step) : data_(data), size_(size), step_(step) {}

@@ -248,7 +248,8 @@ class Violations(Sockets):
     def test_messages_that_are_too_long(self):
         self.assert_fails(1009, frame(BINARY, b'x', length=100001), path='/ws/small')
         self.assert_fails(1009, frame(BINARY, b'x', length=1 << 62), path='/ws/small')
-        self.assert_fails(1009, frame(BINARY, b'x' * 60000, fin=False), frame(CONTINUATION, b'x' * 60000), path='/ws/small')
+        self.assert_fails(1009, frame(BINARY, b'x' * 60000, fin=False), frame(CONTINUATION, b'x' * 60000),
+                          path='/ws/small')
         client = self.open('/ws/small')
         client.send(frame(BINARY, b'x' * 100000))
         self.assert_message(client, BINARY, b'x' * 100000)
@@ -315,11 +316,13 @@ class Compression(Sockets):
 
     def test_offers_that_are_declined(self):
         for offer in ('', 'x-other', 'permessage-deflate-x', 'permessage-deflate; unknown', 'permessage-deflate; =',
-                      'permessage-deflate; server_no_context_takeover=1', 'permessage-deflate; client_no_context_takeover=',
+                      'permessage-deflate; server_no_context_takeover=1',
+                      'permessage-deflate; client_no_context_takeover=',
                       'permessage-deflate; server_max_window_bits', 'permessage-deflate; server_max_window_bits=7',
                       'permessage-deflate; server_max_window_bits=16', 'permessage-deflate; server_max_window_bits=010',
                       'permessage-deflate; server_max_window_bits=8', 'permessage-deflate; client_max_window_bits=',
-                      'permessage-deflate; client_max_window_bits=15; client_max_window_bits=15', 'permessage-deflate;'):
+                      'permessage-deflate; client_max_window_bits=15; client_max_window_bits=15',
+                      'permessage-deflate;'):
             with self.subTest(offer):
                 client = self.open(offer=offer)
                 self.assertIsNone(client.extensions)
@@ -346,7 +349,8 @@ class Compression(Sockets):
     def test_small_windows(self):
         data = os.urandom(1000) * 20
         for bits in range(9, 16):
-            client = self.open(offer=f'permessage-deflate; server_max_window_bits={bits}; client_max_window_bits={bits}')
+            client = self.open(offer='permessage-deflate; '
+                                     f'server_max_window_bits={bits}; client_max_window_bits={bits}')
             client.send(frame(BINARY, deflated(data, bits=min(bits, 12)), rsv=4))
             self.assert_deflated(client, data, bits)
 
@@ -365,8 +369,8 @@ class Compression(Sockets):
 
     def test_context_is_not_taken_over(self):
         client = self.open('/ws/deflate-small', 'permessage-deflate; client_max_window_bits')
-        self.assertEqual(client.extensions, 'permessage-deflate; server_no_context_takeover; client_no_context_takeover; '
-                                            'client_max_window_bits=9')
+        self.assertEqual(client.extensions, 'permessage-deflate; server_no_context_takeover; '
+                                            'client_no_context_takeover; client_max_window_bits=9')
         data = os.urandom(300)
         for _ in range(3):
             client.send(frame(BINARY, deflated(data, bits=9), rsv=4))
@@ -385,8 +389,9 @@ class Compression(Sockets):
         client = self.open()
         text = '\u03ba\U00010000'.encode() * 100
         payload = deflated(text)
-        client.send(b''.join(frame(CONTINUATION if i else TEXT, payload[i:i + 1], fin=i == len(payload) - 1, rsv=0 if i else 4) +
-                             frame(PING, b'%d' % i) for i in range(len(payload))))
+        for i in range(len(payload)):
+            opcode, rsv = (CONTINUATION, 0) if i else (TEXT, 4)
+            client.send(frame(opcode, payload[i:i + 1], fin=i == len(payload) - 1, rsv=rsv) + frame(PING, b'%d' % i))
         for i in range(len(payload) - 1):
             self.assert_message(client, PONG, b'%d' % i)
         first, compressed = self.next_frame(client)

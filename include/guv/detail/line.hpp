@@ -30,9 +30,9 @@ class Place {
   guv_turn turn_;
 };
 
-/// Threads that wait for something to be handed to them, first come first served. Who serves a place has given its thread
-/// what it waits for: kills and time-outs that come later are for the thread's next wait.
-/// Everything but the wait itself is done under the lock of what the line is part of.
+/// Threads that wait for something to be handed to them, first come first served. Who serves a place has given its
+/// thread what it waits for: kills and time-outs that come later are for the thread's next wait. Everything but the
+/// wait itself is done under the lock of what the line is part of.
 class Line {
  public:
   explicit Line(Lock& lock) : lock_(lock) {}
@@ -50,8 +50,8 @@ class Line {
     guv_turn_give(&place.turn_);
   }
 
-  /// Waits at the end of the line, with the lock held, which is then released for good. Returns 0 when the place has been
-  /// served, else the place has left the line and the result is what guv_wait's would be.
+  /// Waits at the end of the line, with the lock held, which is then released for good. Returns 0 when the place has
+  /// been served, else the place has left the line and the result is what guv_wait's would be.
   int wait(std::unique_lock<Lock>& held, Place& place, Deadline deadline) {
     if (deadline.is_at_once()) return -ETIMEDOUT;
     push_back(place);

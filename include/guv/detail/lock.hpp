@@ -6,8 +6,8 @@ namespace guv {
 inline namespace v1 {
 namespace detail {
 
-/// For a handful of instructions on data that several threads share, also on the hub; see guv_lock_acquire. Nothing may wait
-/// while it is held. Works with std::lock_guard and its kin.
+/// For a handful of instructions on data that several threads share, also on the hub; see guv_lock_acquire. Nothing may
+/// wait while it is held. Works with std::lock_guard and its kin.
 class Lock {
  public:
   Lock() = default;
