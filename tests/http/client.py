@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SERVER = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
@@ -45,11 +46,16 @@ class Server:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        if self.process.poll() is None:
+    def __exit__(self, kind, *_):
+        """Ends it, which must go well whatever has come: sanitizers say what they found in its status."""
+        try:
+            status, _ = self.stop()
+            assert status == 0 or kind, f'ended with {status}: {self.complaints()}'
+        finally:
             self.process.kill()
-        self.process.communicate()
-        self.errors.close()
+            self.process.wait()
+            self.process.stdout.close()
+            self.errors.close()
 
 
 class Response:
@@ -69,6 +75,20 @@ class Client:
 
     def send(self, data):
         self.socket.sendall(data.encode('latin-1') if isinstance(data, str) else data)
+
+    def send_and_see_read(self, data):
+        """Sends, and waits until the server has received all of it."""
+        self.send(data)
+        here, there = (f'{address[1]:04X}' for address in (self.socket.getsockname(), self.socket.getpeername()))
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            with open('/proc/net/tcp') as file:
+                rows = [line.split() for line in file]
+            if any(row[1].endswith(':' + there) and row[2].endswith(':' + here) and row[4].endswith(':00000000')
+                   for row in rows):
+                return
+            time.sleep(0.01)
+        raise TimeoutError('the server does not read')
 
     def receive(self):
         data = self.socket.recv(65536)

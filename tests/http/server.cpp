@@ -35,6 +35,14 @@ Response lines(Request& request) {
   return text;
 }
 
+Response leak() {
+  static std::string* volatile kept;
+  kept = new std::string("kept by nobody\n");
+  Response response(*kept);
+  kept = nullptr;
+  return response;
+}
+
 Response counted() {
   return Response::generate([n = 0]() mutable -> std::optional<std::string> {
     if (n == 5) return std::nullopt;
@@ -152,6 +160,7 @@ Response application(Request& request) {
   if (path == "/broken") return broken_after(2);
   if (path == "/broken-at-once") return broken_after(0);
   if (path == "/memory") return std::to_string(mallinfo2().uordblks);
+  if (path == "/leak") return leak();
   if (path == "/none") return Response(204);
   if (path == "/created") return Response(201, "made\n").set("Location", "/made").set("Content-Type", "text/x-made");
   if (path == "/cookies") return Response("two\n").add("Set-Cookie", "a=1").add("Set-Cookie", "b=2");

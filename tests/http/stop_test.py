@@ -11,8 +11,7 @@ class Stop(unittest.TestCase):
         with Server() as server, server.connect() as idle, server.connect() as new, server.connect() as busy:
             idle.send(get('/hello'))
             self.assertEqual(idle.response().status, 200)
-            busy.send(get('/slow'))
-            time.sleep(0.1)
+            busy.send_and_see_read(get('/slow'))
             server.process.terminate()
             self.assertTrue(idle.is_closed())
             self.assertTrue(new.is_closed())
@@ -23,10 +22,9 @@ class Stop(unittest.TestCase):
 
     def test_a_request_that_has_begun_may_be_finished(self):
         with Server() as server, server.connect() as client:
-            client.send(get('/hello')[:20])
-            time.sleep(0.1)
+            client.send_and_see_read(get('/hello')[:20])
             server.process.terminate()
-            time.sleep(0.1)
+            time.sleep(0.1)  # in which the server would close the connection
             client.send(get('/hello')[20:])
             response = client.response()
             self.assertEqual((response.status, response['Connection']), (200, 'close'))
@@ -34,8 +32,7 @@ class Stop(unittest.TestCase):
 
     def test_after_the_grace_connections_are_cut_off(self):
         with Server(grace=300) as server, server.connect() as client:
-            client.send('GET /hello HTTP/1.1\r\nX-A: ')
-            time.sleep(0.1)
+            client.send_and_see_read('GET /hello HTTP/1.1\r\nX-A: ')
             server.process.terminate()
             self.assertTrue(client.is_closed())
             self.assertEqual(server.process.wait(PATIENCE), 0)
