@@ -112,16 +112,8 @@ int main_in_frame(int argc, char** argv, char** environment) {
   if (returned) return call.status;
   if (!runtime_started()) real().pthread_exit(nullptr);  // no threads, or kernel threads: on to libc's own frame
   keys::run_destructors();
-  GreenThread& me = runtime().main_thread();
-  Hub& hub = runtime().hub();
-  hub.main_has_exited();
-  if (hub.live() == 0) return 0;
-  me.state = State::finished;
-  me.finished.store(1, std::memory_order_seq_cst);
-  runtime().lot().unpark_all(&me.finished);
-  // The process lives on until its last thread ends it; this stack is not needed any more.
-  me.state = State::running;
-  for (;;) hub.park(Deadline::never());
+  if (runtime().hub().live() == 1) return 0;
+  end_main_thread();
 }
 
 }  // namespace
@@ -138,6 +130,18 @@ bool begin() {
   on_runtime_start = &on_start;
   pthread_atfork(&before_fork, &in_forking_parent, &in_forked_child);
   return true;
+}
+
+void end_main_thread() {
+  GreenThread& me = runtime().main_thread();
+  Hub& hub = runtime().hub();
+  hub.main_has_exited();
+  me.state = State::finished;
+  me.finished.store(1, std::memory_order_seq_cst);
+  runtime().lot().unpark_all(&me.finished);
+  me.state = State::running;
+  signals::set_mask(me, ~uint64_t{0});  // others take what is sent to the process
+  for (;;) hub.park(Deadline::never());
 }
 
 void report_exit() {
