@@ -24,6 +24,7 @@
 #include "base/tcb.hpp"
 #include "hub/signals.hpp"
 #include "interpose.hpp"
+#include "thread_id.hpp"
 #include "wait/child.hpp"
 
 extern "C" pid_t _Fork() noexcept __attribute__((weak));
@@ -171,14 +172,6 @@ int as_kernel_thread(const Call& call) {
   }
   if (result != 0) errno = error;
   return result;
-}
-
-// ---- thread ids -------------------------------------------------------------------------------------------------------
-
-/// What gettid() told a green thread is no number of the kernel's: for that it is the hub's thread, the process's first.
-pid_t kernel_id(pid_t id) {
-  constexpr pid_t beyond_the_kernels = 1 << 28;  // see tcb::new_tid
-  return id >= beyond_the_kernels && runtime_started() ? getpid() : id;
 }
 
 bool is_spawned(const GreenThread* thread) { return thread && thread->slot; }

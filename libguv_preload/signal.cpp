@@ -1,15 +1,18 @@
-// Signals. signal(7), sigaction(2), pthread_sigmask(3), pthread_kill(3), sigwaitinfo(2).
+// Signals. signal(7), sigaction(2), pthread_sigmask(3), pthread_kill(3), sigwaitinfo(2), timer_create(2).
 //
 // Before the start everything is the kernel's. After it a green thread's mask, alternate stack and what pthread_kill sent
 // it are guv's, and so are dispositions for everybody; see hub/signals.hpp. kill and sigqueue need nothing: the kernel
 // delivers to the hub, and guv's handler finds the thread.
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/tcb.hpp"
+#include <new>
+
 #include "hub/signals.hpp"
 #include "interpose.hpp"
+#include "thread_id.hpp"
 #include "wait/signal.hpp"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // System V's family, which programs use all the same
@@ -109,21 +112,14 @@ int send_to(GreenThread& target, int signal) {
   return signals::send(target, signals::from_this_thread(signal));
 }
 
-GreenThread* thread_with_tid(pid_t tid) {
-  GreenThread* found = nullptr;
-  if (self()) {
-    runtime().hub().for_each_thread([&](GreenThread& thread) {
-      if (tcb::tid_of(thread.handle) == tid) found = &thread;
-    });
-  }
-  return found;
-}
-
 int or_errno(int error) {
   if (!error) return 0;
   errno = error;
   return -1;
 }
+
+// libc's timer_t is the kernel's number, but for SIGEV_THREAD.
+int kernel_timer(timer_t timer) { return static_cast<int>(reinterpret_cast<intptr_t>(timer)); }
 
 }  // namespace
 
@@ -288,4 +284,32 @@ GUV_INTERPOSE(int, tgkill, (pid_t process, pid_t tid, int signal)) {
 GUV_INTERPOSE(int, raise, (int signal)) {
   GreenThread* me = self();
   return me ? or_errno(send_to(*me, signal)) : real().raise(signal);
+}
+
+// ---- timers -----------------------------------------------------------------------------------------------------------
+
+// The kernel sends to its own threads only: to the hub's, where the number of the timer leads to the green thread.
+GUV_INTERPOSE(int, timer_create, (clockid_t clock, sigevent* event, timer_t* timer)) {
+  static const auto next = GUV_NEXT(timer_create);
+  GreenThread* target = event && event->sigev_notify == SIGEV_THREAD_ID ? thread_with_tid(event->_sigev_un._tid) : nullptr;
+  if (!target) return next(clock, event, timer);
+  auto* const for_thread = new (std::nothrow) signals::ThreadTimer;
+  if (!for_thread) return or_errno(EAGAIN);
+  sigevent for_hub = *event;
+  for_hub._sigev_un._tid = static_cast<pid_t>(sys::call(SYS_gettid));
+  const int result = next(clock, &for_hub, timer);
+  if (result == 0) {
+    for_thread->id = kernel_timer(*timer);
+    signals::add_timer(*target, *for_thread, event->sigev_signo);
+  } else {
+    delete for_thread;
+  }
+  return result;
+}
+
+GUV_INTERPOSE(int, timer_delete, (timer_t timer)) {
+  static const auto next = GUV_NEXT(timer_delete);
+  const int result = next(timer);
+  if (result == 0 && self()) delete signals::remove_timer(kernel_timer(timer));
+  return result;
 }

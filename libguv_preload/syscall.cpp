@@ -25,12 +25,15 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "base/mapping.hpp"
 #include "interpose.hpp"
+#include "lifecycle.hpp"
+#include "thread_id.hpp"
 #include "wait/pool.hpp"
 
 namespace guv {
@@ -288,6 +291,48 @@ long raw_sigsuspend(Words a) {
   return sigsuspend(as<const sigset_t*>(a[0]));
 }
 
+/// The kernel's struct sigaction.
+struct KernelAction {
+  sighandler_t handler;
+  unsigned long flags;
+  void (*restorer)();
+  uint64_t mask;
+};
+
+long raw_sigaction(Words a) {
+  if (a[3] != kernel_set_size) return sys::result(-EINVAL);
+  struct sigaction fresh {}, old;
+  if (const auto* given = as<const KernelAction*>(a[1])) {
+    fresh.sa_handler = given->handler;
+    fresh.sa_flags = static_cast<int>(given->flags);
+    signals::from_bits(given->mask, &fresh.sa_mask);
+  }
+  const long result = sigaction(static_cast<int>(a[0]), a[1] ? &fresh : nullptr, &old);
+  if (result == 0 && a[2]) {
+    const auto flags = static_cast<unsigned>(old.sa_flags);
+    *as<KernelAction*>(a[2]) = {old.sa_handler, flags, old.sa_restorer, signals::to_bits(old.sa_mask)};
+  }
+  return result;
+}
+
+long raw_tgsigqueueinfo(Words a) {
+  GreenThread* target = a[0] == getpid() ? thread_with_tid(static_cast<pid_t>(a[1])) : nullptr;
+  if (!target) return sys::result(sys::call(SYS_rt_tgsigqueueinfo, a[0], a[1], a[2], a[3]));
+  siginfo_t info = *as<const siginfo_t*>(a[3]);
+  info.si_signo = static_cast<int>(a[2]);
+  return sys::result(-signals::send(*target, info));
+}
+
+// libc's timer_t is the kernel's number, but its SIGEV_THREAD is not the kernel's.
+long raw_timer_create(Words a) {
+  auto* event = as<sigevent*>(a[1]);
+  if (!event || event->sigev_notify != SIGEV_THREAD_ID) return sys::result(sys::call(SYS_timer_create, a[0], a[1], a[2]));
+  timer_t timer;
+  const long result = timer_create(static_cast<clockid_t>(a[0]), event, &timer);
+  if (result == 0) *as<int*>(a[2]) = static_cast<int>(reinterpret_cast<intptr_t>(timer));
+  return result;
+}
+
 long raw_clock_nanosleep(Words a) {
   return sys::result(-clock_nanosleep(static_cast<clockid_t>(a[0]), static_cast<int>(a[1]), as<const timespec*>(a[2]),
                                       as<timespec*>(a[3])));
@@ -298,10 +343,13 @@ long raw_waitid(Words a) {
   return waitid(static_cast<idtype_t>(a[0]), static_cast<id_t>(a[1]), as<siginfo_t*>(a[2]), static_cast<int>(a[3]));
 }
 
+// Ends one thread, of which libc's and the program's destructors learn nothing; the last one ends the process.
 long raw_exit(Words a) {
   GreenThread* me = self();
-  if (me && me->slot) me->hub->end_thread();
-  return sys::result(sys::call(SYS_exit, a[0]));
+  if (!me) return sys::result(sys::call(SYS_exit, a[0]));
+  if (me->hub->live() == 1) _exit(static_cast<int>(a[0]));
+  if (!me->slot) end_main_thread();
+  me->hub->end_thread();
 }
 
 long raw_tkill(Words a) { return tgkill(getpid(), static_cast<pid_t>(a[0]), static_cast<int>(a[1])); }
@@ -390,7 +438,8 @@ constexpr Row rows[] = {
     {SYS_clone3, &raw_clone3}, {SYS_exit_group, [](Words a) -> long { _exit(static_cast<int>(a[0])); }},
     GUV_NUMBER(pause), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
     {SYS_rt_sigprocmask, &raw_sigprocmask}, {SYS_rt_sigpending, &raw_sigpending},
-    {SYS_rt_sigtimedwait, &raw_sigtimedwait}, {SYS_rt_sigsuspend, &raw_sigsuspend},
+    {SYS_rt_sigtimedwait, &raw_sigtimedwait}, {SYS_rt_sigsuspend, &raw_sigsuspend}, {SYS_rt_sigaction, &raw_sigaction},
+    {SYS_rt_tgsigqueueinfo, &raw_tgsigqueueinfo}, {SYS_timer_create, &raw_timer_create}, GUV_NUMBER(timer_delete),
 };
 #undef GUV_NUMBER
 

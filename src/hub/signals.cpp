@@ -53,6 +53,8 @@ struct Everything {
   rlim_t node_count = 0;
   int signal_fd = -1;                          // wakes threads in sigwait when the kernel has something for them
   uint64_t awaited = 0;                        // by any thread, ever
+  List<ThreadTimer> timers;
+  uint64_t sent_by_timers = 0;                 // by those, ever: also by default they are for one thread alone
   char* fault_stack = nullptr;                 // the kernel's alternate stack
   Spinlock lock;                               // for actions and all queues: other kernel threads come here too
 };
@@ -87,7 +89,8 @@ bool ignored(int signal) {
 void install(int signal) {
   const struct sigaction& wanted = all.actions[signal];
   struct sigaction ours = wanted;
-  if (has_handler(wanted) || signal == guvs_own || (always_ours & bit(signal) && wanted.sa_handler == SIG_DFL)) {
+  const bool by_default = (always_ours | all.sent_by_timers) & bit(signal) && wanted.sa_handler == SIG_DFL;
+  if (has_handler(wanted) || signal == guvs_own || by_default) {
     ours.sa_sigaction = &on_signal;
     ours.sa_flags = SA_SIGINFO | (wanted.sa_flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
     // Faults begin on guv's alternate stack, since the thread's own may have overflown.
@@ -218,6 +221,28 @@ GreenThread* choose(int signal) {
 bool directed_at_thread(const siginfo_t& info) {
   const bool by_its_call = info.si_code == SI_USER && (raised_by_calls & bit(info.si_signo));
   return (info.si_code == SI_TKILL || by_its_call) && info.si_pid == static_cast<pid_t>(sys::call(SYS_getpid));
+}
+
+ThreadTimer* find_timer(int id) {
+  for (ThreadTimer* timer = all.timers.front(); timer; timer = all.timers.next(timer)) {
+    if (timer->id == id) return timer;
+  }
+  return nullptr;
+}
+
+/// Whom a signal that the kernel has for the hub is for.
+struct Addressee {
+  GreenThread* thread;  // null: nobody can take it now
+  bool alone;           // if that one cannot take it, nobody shall
+  bool gone = false;
+};
+
+Addressee addressee(const siginfo_t& info, GreenThread* running) {
+  if (info.si_code == SI_TIMER) {
+    if (const ThreadTimer* timer = find_timer(info.si_timerid)) return {timer->thread, true, !timer->thread};
+  }
+  if (running && directed_at_thread(info)) return {running, true};
+  return {choose(info.si_signo), false};
 }
 
 // For `target` to run when it gets there; for the process, until somebody can, if there is none.
@@ -450,15 +475,14 @@ void serve_on_hub(Hub& hub, siginfo_t* info, ucontext_t* context) {
   // The mask of the kernel thread is that of no thread in particular: back to it before the handler may park.
   set_kernel_mask(all.kernel_mask);
   GreenThread& me = *per_thread.owner;
-  const bool directed = directed_at_thread(*info);
-  GreenThread* target = directed ? &me : choose(signal);
+  const auto [target, alone, gone] = addressee(*info, &me);
   // abort() has unblocked it, by a system call of its own.
-  const bool by_abort = directed && signal == SIGABRT;
+  const bool by_abort = alone && signal == SIGABRT;
   if (target == &me && !me.signals.deferred && (by_abort || !(me.signals.mask & bit(signal)))) {
     invoke(me, *info, context);
     run_arrived(me);
-  } else {
-    leave_for(target, *info, !directed);
+  } else if (!gone) {
+    leave_for(target, *info, !alone);
   }
   mask_in(*context) = all.kernel_mask;
 }
@@ -743,7 +767,11 @@ int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info) {
   }
   const timespec at_once{0, 0};
   const long signal = sys::call(SYS_rt_sigtimedwait, &set, info, &at_once, sys::signal_set_size);
-  return signal > 0 ? static_cast<int>(signal) : 0;
+  if (sys::failed(signal)) return 0;
+  const auto [target, alone, gone] = addressee(*info, &me);
+  if (target == &me || !alone) return static_cast<int>(signal);
+  if (!gone) leave_for(target, *info, false);
+  return 0;
 }
 
 void await(GreenThread& me, uint64_t set) {
@@ -756,6 +784,21 @@ void await(GreenThread& me, uint64_t set) {
   } else {
     sys::call(SYS_signalfd4, all.signal_fd, &all.awaited, sys::signal_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
   }
+}
+
+void add_timer(GreenThread& thread, ThreadTimer& timer, int signal) {
+  Locked locked;
+  timer.thread = &thread;
+  all.timers.push_back(&timer);
+  all.sent_by_timers |= bit(signal);
+  install(signal);
+}
+
+ThreadTimer* remove_timer(int id) {
+  Locked locked;
+  ThreadTimer* const timer = find_timer(id);
+  if (timer) timer->unlink();
+  return timer;
 }
 
 uint64_t pending(const GreenThread& me) {
@@ -779,6 +822,9 @@ void forget(GreenThread& thread) {
     Locked locked;
     discard(thread.signals, ~uint64_t{0});
   }
+  for (ThreadTimer* timer = all.timers.front(); timer; timer = all.timers.next(timer)) {
+    if (timer->thread == &thread) timer->thread = nullptr;
+  }
   --all.thread_count;
   count_blocked(thread.signals.mask, -1);
   thread.signals.mask = 0;
@@ -787,9 +833,8 @@ void forget(GreenThread& thread) {
 
 // It was held until the end of a critical section.
 void take(const siginfo_t& info) {
-  GreenThread* running = runtime().hub().current();
-  const bool directed = directed_at_thread(info) && running;
-  leave_for(directed ? running : choose(info.si_signo), info, !directed);
+  const auto [target, alone, gone] = addressee(info, runtime().hub().current());
+  if (!gone) leave_for(target, info, !alone);
 }
 
 uint64_t mask_of_kernel_thread() { return all.kernel_mask; }
@@ -829,6 +874,7 @@ void after_fork(GreenThread& survivor) {
     signals->pending_set = 0;
   }
   survivor.signals.awaited = all.awaited = 0;
+  all.timers.abandon();  // timer_create(2): not inherited
   if (all.signal_fd >= 0) {
     private_fd::forget(all.signal_fd);
     sys::call(SYS_close, all.signal_fd);

@@ -103,6 +103,15 @@ void await(GreenThread& me, uint64_t set);
 /// The signals that are pending for the thread or the process and that it blocks.
 uint64_t pending(const GreenThread& me);
 
+/// A timer whose signal is for one green thread (SIGEV_THREAD_ID).
+struct ThreadTimer : ListNode {
+  int id = 0;                     // the kernel's
+  GreenThread* thread = nullptr;  // null once it has ended: as natively, nobody gets the signal
+};
+void add_timer(GreenThread& thread, ThreadTimer& timer, int signal);
+/// The timer of that number, or null. On the hub, as the above.
+ThreadTimer* remove_timer(int id);
+
 /// guv's own signal: ends a call on a helper, which alone takes it from guv. The program may use the number as it likes.
 constexpr int guvs_own = 64;
 /// Makes the call that kernel thread `tid` is in end with EINTR.
