@@ -26,6 +26,7 @@
 #include "interpose.hpp"
 #include "thread_id.hpp"
 #include "wait/child.hpp"
+#include "wait/pool.hpp"
 
 extern "C" pid_t _Fork() noexcept __attribute__((weak));
 extern "C" int guv_wrap_sigaction(int, const struct sigaction*, struct sigaction*);
@@ -172,6 +173,24 @@ int as_kernel_thread(const Call& call) {
   }
   if (result != 0) errno = error;
   return result;
+}
+
+/// prctl(2): these change the calling kernel thread alone.
+bool changes_kernel_thread(int option) {
+  switch (option) {
+    case PR_CAPBSET_DROP:
+    case PR_CAP_AMBIENT:
+    case PR_MCE_KILL:
+    case PR_SET_IO_FLUSHER:
+    case PR_SET_KEEPCAPS:
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_SET_SECCOMP:
+    case PR_SET_SECUREBITS:
+    case PR_SET_SPECULATION_CTRL:
+    case PR_SET_TIMERSLACK:
+    case PR_SET_TSC: return true;
+    default: return false;
+  }
 }
 
 bool is_spawned(const GreenThread* thread) { return thread && thread->slot; }
@@ -379,18 +398,27 @@ GUV_INTERPOSE(int, initgroups, (const char* user, gid_t group)) {
     return next(__VA_ARGS__);                      \
   }
 
-GUV_BY_TID(int, sched_setaffinity, (pid_t id, size_t size, const cpu_set_t* set), kernel_id(id), size, set)
+/// Likewise, and it changes the thread: the hub's, mostly.
+#define GUV_CHANGES_TID(name, parameters, ...)   \
+  GUV_INTERPOSE(int, name, parameters) {         \
+    static const auto next = GUV_NEXT(name);     \
+    const int result = next(__VA_ARGS__);        \
+    if (result != -1) kernel_thread_changed();   \
+    return result;                               \
+  }
+
+GUV_CHANGES_TID(sched_setaffinity, (pid_t id, size_t size, const cpu_set_t* set), kernel_id(id), size, set)
 GUV_BY_TID(int, sched_getaffinity, (pid_t id, size_t size, cpu_set_t* set), kernel_id(id), size, set)
-GUV_BY_TID(int, sched_setscheduler, (pid_t id, int policy, const sched_param* parameters), kernel_id(id), policy,
-           parameters)
+GUV_CHANGES_TID(sched_setscheduler, (pid_t id, int policy, const sched_param* parameters), kernel_id(id), policy,
+                parameters)
 GUV_BY_TID(int, sched_getscheduler, (pid_t id), kernel_id(id))
-GUV_BY_TID(int, sched_setparam, (pid_t id, const sched_param* parameters), kernel_id(id), parameters)
+GUV_CHANGES_TID(sched_setparam, (pid_t id, const sched_param* parameters), kernel_id(id), parameters)
 GUV_BY_TID(int, sched_getparam, (pid_t id, sched_param* parameters), kernel_id(id), parameters)
 GUV_BY_TID(int, sched_rr_get_interval, (pid_t id, timespec* interval), kernel_id(id), interval)
 GUV_BY_TID(int, getpriority, (__priority_which_t which, id_t id), which,
            which == PRIO_PROCESS ? static_cast<id_t>(kernel_id(static_cast<pid_t>(id))) : id)
-GUV_BY_TID(int, setpriority, (__priority_which_t which, id_t id, int priority), which,
-           which == PRIO_PROCESS ? static_cast<id_t>(kernel_id(static_cast<pid_t>(id))) : id, priority)
+GUV_CHANGES_TID(setpriority, (__priority_which_t which, id_t id, int priority), which,
+                which == PRIO_PROCESS ? static_cast<id_t>(kernel_id(static_cast<pid_t>(id))) : id, priority)
 GUV_BY_TID(int, prlimit, (pid_t id, __rlimit_resource resource, const rlimit* fresh, rlimit* old), kernel_id(id),
            resource, fresh, old)
 
@@ -410,5 +438,7 @@ GUV_INTERPOSE(int, prctl, (int option, ...)) {
     strcpy(reinterpret_cast<char*>(a[0]), me->name);
     return 0;
   }
-  return static_cast<int>(sys::result(sys::call(SYS_prctl, option, a[0], a[1], a[2], a[3])));
+  const long result = sys::call(SYS_prctl, option, a[0], a[1], a[2], a[3]);
+  if (!sys::failed(result) && changes_kernel_thread(option)) kernel_thread_changed();
+  return static_cast<int>(sys::result(result));
 }

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
@@ -386,6 +387,16 @@ long raw_clone3(Words a) {
   return ours ? new_process(call) : sys::result(call());
 }
 
+// ---- what each kernel thread has to itself --------------------------------------------------------------------------
+
+/// For calls that change it: helpers are to have it, too.
+template <long number>
+long changing(Words a) {
+  const long result = sys::call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (!sys::failed(result)) kernel_thread_changed();
+  return sys::result(result);
+}
+
 // ---- the table ----------------------------------------------------------------------------------------------------------
 
 struct Row {
@@ -433,6 +444,14 @@ constexpr Row rows[] = {
     // System V and POSIX IPC
     GUV_NUMBER(msgrcv), GUV_NUMBER(msgsnd), GUV_NUMBER(semop), GUV_NUMBER(semtimedop), GUV_NUMBER(mq_timedsend),
     GUV_NUMBER(mq_timedreceive),
+    // the calling kernel thread
+    GUV_NUMBER(setns), GUV_NUMBER(unshare), {SYS_prctl, [](Words a) -> long { return prctl(static_cast<int>(a[0]), a[1], a[2], a[3], a[4]); }},
+#define GUV_CHANGING(name) {SYS_##name, &changing<SYS_##name>}
+    GUV_CHANGING(capset), GUV_CHANGING(personality), GUV_CHANGING(setfsuid), GUV_CHANGING(setfsgid), GUV_CHANGING(setuid),
+    GUV_CHANGING(setgid), GUV_CHANGING(setreuid), GUV_CHANGING(setregid), GUV_CHANGING(setresuid), GUV_CHANGING(setresgid),
+    GUV_CHANGING(setgroups), GUV_CHANGING(seccomp), GUV_CHANGING(landlock_restrict_self),
+    GUV_CHANGING(ioprio_set), GUV_CHANGING(sched_setattr),
+#undef GUV_CHANGING
     // processes and signals
     GUV_NUMBER(wait4), {SYS_waitid, &raw_waitid}, {SYS_fork, &raw_fork}, {SYS_vfork, &raw_fork}, {SYS_clone, &raw_clone},
     {SYS_clone3, &raw_clone3}, {SYS_exit_group, [](Words a) -> long { _exit(static_cast<int>(a[0])); }},

@@ -1,6 +1,7 @@
 #include "hub/offload.hpp"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include "base/tcb.hpp"
 #include "hub/hub.hpp"
 #include "hub/signals.hpp"
+#include "runtime.hpp"
 
 namespace guv {
 
@@ -95,6 +97,7 @@ int64_t Offload::reach(GreenThread& thread) {
 bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
   trip.job = job;
   trip.argument = argument;
+  make_room(*self());
   enqueue(trip);
   return helpers_.load() > 0;
 }
@@ -130,13 +133,14 @@ bool Offload::add_helper() {
   sigfillset(&all);
   pthread_attr_setsigmask_np(&attributes, &all);
   pthread_t thread;
-  const int error = real().pthread_create(&thread, &attributes, &helper_main, this);
+  const uintptr_t generation = generation_;
+  const int error = real().pthread_create(&thread, &attributes, &helper_main, reinterpret_cast<void*>(generation));
   pthread_attr_destroy(&attributes);
   if (error) return false;
   ++made_;
   helpers_.fetch_add(1);
   const SpinGuard guard(lock_);
-  ++idle_;
+  if (generation == generation_) ++idle_;
   return true;
 }
 
@@ -158,13 +162,24 @@ void Offload::make_room(GreenThread& me) {
   errno = saved_errno;
 }
 
-void* Offload::helper_main(void* offload) {
+void Offload::renew() {
+  lock_.lock();
+  ++generation_;
+  idle_ = 0;
+  const bool waited_for = waiting_ != 0;
+  lock_.unlock();
+  work_.fetch_add(1, std::memory_order_release);
+  sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, INT_MAX);
+  if (waited_for) make_room(*self());
+}
+
+void* Offload::helper_main(void* generation) {
   real().pthread_setname_np(pthread_self(), "guv-helper");
-  static_cast<Offload*>(offload)->serve();
+  runtime().offload().serve(reinterpret_cast<uintptr_t>(generation));
   return nullptr;
 }
 
-void Offload::serve() {
+void Offload::serve(uintptr_t generation) {
   Helper here{{}, static_cast<int>(sys::call(SYS_gettid))};
   here.context.thread_pointer = thread_pointer();
   signals::let_interruptions_through();
@@ -172,6 +187,7 @@ void Offload::serve() {
   for (;;) {
     const uint32_t seen = work_.load(std::memory_order_acquire);
     lock_.lock();
+    if (generation != generation_) break;
     if (trip) ++idle_;
     trip = queue_.pop_front();
     if (trip) {
@@ -182,11 +198,14 @@ void Offload::serve() {
     if (!trip) {
       const timespec patience = to_timespec(idle_time);
       const long result = sys::call(SYS_futex, &work_, FUTEX_WAIT_PRIVATE, seen, &patience);
+      if (result != -ETIMEDOUT) continue;
       lock_.lock();
-      const bool leave = result == -ETIMEDOUT && queue_.empty();
-      if (leave) --idle_;
+      if (generation != generation_) break;
+      if (queue_.empty()) {
+        --idle_;
+        break;
+      }
       lock_.unlock();
-      if (leave) break;
       continue;
     }
     if (trip->job) {
@@ -199,6 +218,7 @@ void Offload::serve() {
     thread->returned.store(true, std::memory_order_release);
     Hub::unpark(thread);
   }
+  lock_.unlock();
   helpers_.fetch_sub(1);
 }
 

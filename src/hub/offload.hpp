@@ -66,6 +66,10 @@ class Offload {
   /// Has `job(argument)` called on a helper; `trip` must live until then. False if there are no helpers to be had.
   bool post(Trip& trip, void (*job)(void*), void* argument);
 
+  /// Something has changed that each kernel thread has to itself (capabilities, namespaces, filters …): helpers made before
+  /// take no more calls, and new ones inherit it. By the hub's kernel thread, which has the new state.
+  void renew();
+
   int helpers() const { return helpers_.load(std::memory_order_relaxed); }
   int made() const { return made_; }
   void after_fork();
@@ -95,13 +99,14 @@ class Offload {
   bool add_helper();
   bool wants_helper();
   void make_room(GreenThread& me);
-  static void* helper_main(void* offload);
-  void serve();
+  static void* helper_main(void* generation);
+  void serve(uintptr_t generation);
 
   Spinlock lock_;
   List<Trip> queue_;
-  int idle_ = 0;     // helpers without work, those included that have not begun
-  int waiting_ = 0;  // trips in the queue
+  uintptr_t generation_ = 0;  // of the helpers that take work
+  int idle_ = 0;              // those of them without any, including who has not begun
+  int waiting_ = 0;           // trips in the queue
   GreenThread* maker_ = nullptr;  // makes a helper
   std::atomic<int> helpers_{0};
   int made_ = 0;

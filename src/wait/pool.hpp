@@ -38,4 +38,9 @@ long on_helper(Call call, OnHandler rule = OnHandler::restart_if_asked) {
   return blocking(PoolWait(EAGAIN, rule), [&](Mode mode) { return mode == Mode::native ? call() : -EAGAIN; });
 }
 
+/// The kernel thread has been changed by the calling thread: what is its own is to hold on helpers, too.
+inline void kernel_thread_changed() {
+  if (self()) runtime().offload().renew();
+}
+
 }  // namespace guv

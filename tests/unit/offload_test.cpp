@@ -103,6 +103,27 @@ TEST_F(Offloading, HelpersAreUsedAgain) {
   EXPECT_LE(offload().made(), made + 2);
 }
 
+TEST_F(Offloading, RenewedHelpersTakeNoMoreCalls) {
+  const long before = offload().run([] { return kernel_thread(); });
+  // One is away meanwhile: it comes back, and then its helper leaves, too.
+  std::atomic<uint32_t> may_return{0};
+  GreenThread* away = go([&] {
+    offload().run([&] {
+      while (!may_return) sys::call(SYS_sched_yield);
+    });
+  });
+  hub().yield();
+  const int made = offload().made();
+  offload().renew();
+  EXPECT_NE(offload().run([] { return kernel_thread(); }), before);
+  EXPECT_GT(offload().made(), made);
+  may_return = 1;
+  join(away);
+  const Deadline until = Deadline::in(10'000 * test::millisecond);
+  while (offload().helpers() > offload().made() - made && !until.passed()) hub().yield();
+  EXPECT_LE(offload().helpers(), offload().made() - made) << "those made before have left";
+}
+
 TEST_F(Offloading, NestedCallsStayWhereTheyAre) {
   const bool same = offload().run([&] {
     const long outer = kernel_thread();
