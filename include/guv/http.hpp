@@ -304,7 +304,7 @@ class GUV_API Server {
 
   /// Serves until stop(). Then accepts no more, lets requests that have begun be answered, closes idle connections, and
   /// returns when all are closed, or cut off because the grace is over. Throws std::system_error when the listener
-  /// fails.
+  /// fails, is shut down or closed; for want of descriptors or memory new clients wait until there is some.
   void run();
 
   /// Ends run(). May be called from any thread, also from the application, and from signal handlers.

@@ -117,6 +117,9 @@ class PatchedLibrary {
 
   void* handle() const { return handle_; }
 
+  /// Makes its calls native again, at once; it stays loaded.
+  void undo() { patch_.undo(); }
+
   /// Returns what the library defines as `name`: symbol<decltype(curl_version)>("curl_version"). Throws
   /// std::out_of_range.
   template <class Function>

@@ -65,8 +65,7 @@ int error_of(auto function) {
   return 0;
 }
 
-// ---- families
-// -----------------------------------------------------------------------------------------------------------
+// ---- families -------------------------------------------------------------------------------------------------------
 
 TEST_F(Patcher, ALinkedProgramIsLeftAlone) {
   for (const char* name : {"all", "io", "thread", "read", "pthread_create"})
@@ -88,8 +87,7 @@ TEST_F(Patcher, AnUnknownFamilyChangesNothing) {
   EXPECT_FALSE(guv::is_monkey_patched("time"));
 }
 
-// ---- originals
-// ----------------------------------------------------------------------------------------------------------
+// ---- originals ------------------------------------------------------------------------------------------------------
 
 TEST_F(Patcher, TheOriginalOfAnyNameIsFound) {
   EXPECT_EQ(guv::original<decltype(::strlen)>("strlen")("four"), 4u);
@@ -104,8 +102,7 @@ TEST_F(Patcher, TheOriginalOfAnyNameIsFound) {
   for (const int fd : {ends[0], ends[1], copy}) close(fd);
 }
 
-// ---- one call
-// -----------------------------------------------------------------------------------------------------------
+// ---- one call -------------------------------------------------------------------------------------------------------
 
 TEST_F(Patcher, AFunctionIsPatchedWhileItRuns) {
   auto patched = guv::patch_function(&::read);
@@ -135,8 +132,7 @@ TEST_F(Patcher, AFunctionThatThrowsIsLeft) {
   EXPECT_TRUE(others_go_on(false, &::read));
 }
 
-// ---- one library
-// --------------------------------------------------------------------------------------------------------
+// ---- one library ----------------------------------------------------------------------------------------------------
 
 class ALibrary : public Patcher, public testing::WithParamInterface<const char*> {};
 
@@ -241,8 +237,7 @@ TEST_F(Patcher, AMissingLibraryIsAnError) {
   EXPECT_NE(dlerror(), nullptr);
 }
 
-// ---- a real one
-// ---------------------------------------------------------------------------------------------------------
+// ---- a real one -----------------------------------------------------------------------------------------------------
 
 /// Answers requests only when `expected` of them have come: they must all be under way at once.
 class Server {

@@ -131,6 +131,19 @@ def query_fanout(trial, program):
 
 
 @example
+def one_library(trial, program):
+    from case_database import postgres
+    find("/usr/lib/postgresql/*/bin/initdb")
+    _, port, _ = postgres(trial)
+    said, told = output(trial, program, f"host=127.0.0.1 port={port} user=postgres dbname=postgres", "20")
+    trial.expect("output", said, "20 queries of a tenth of a second, sum of the answers 190\n"
+                                 "others run meanwhile: yes\nand once it is undone: no\n")
+    took = int(re.search(r"took (\d+) ms", told)[1])
+    if took > 1000:  # one after the other: two seconds
+        raise Failure(f"20 queries of a tenth of a second took {took} ms")
+
+
+@example
 def http_server(trial, program):
     _, port = serving(trial, program)
     url = f"http://127.0.0.1:{port}"
