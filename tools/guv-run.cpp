@@ -72,6 +72,7 @@ int run(char** argv) {
     return become(path, options.program);
   }
 
+  for (const auto& remark : options.remarks) say(remark);
   for (const auto& [name, value] : options.environment) setenv(name.c_str(), value.c_str(), 1);
   const auto& chosen = std::get<std::string>(library);
   setenv("LD_PRELOAD", preload_list(chosen, env_or_empty("LD_PRELOAD")).c_str(), 1);

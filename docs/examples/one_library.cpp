@@ -1,8 +1,9 @@
-// Unmodified libpq again, and it alone: the rest of the process, and libpq itself in the end, block as ever.
+// Unmodified libpq again, not linked with but loaded, and green by itself: the rest of the process, and libpq in the end,
+// block as ever.
 //   one_library CONNINFO [COUNT]
 #include <guv/guv.hpp>
 #include <guv/patcher.hpp>
-#include <libpq-fe.h>  // not linked with it
+#include <libpq-fe.h>
 
 #include <cstdlib>
 #include <iostream>

@@ -29,7 +29,7 @@ uint32_t choose_families(const char* list) {
   }
   const uint32_t needed = with_dependencies(families.chosen);
   if (needed != families.chosen && strstr(list, "-sync")) {
-    say("GUV_FAMILIES=%s: the family sync is on, for the others need it (see libguv(7))", list);
+    say("GUV_FAMILIES=%s: sync stays on, for each of the other families needs it", list);
   }
   return needed;
 }

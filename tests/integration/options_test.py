@@ -77,7 +77,7 @@ def main():
             result, lines = run(["--stack-size=64K"], program(stack_program))
             check(f"--stack-size=64K with {stack_program}", result.returncode == 0, result.stdout + result.stderr)
 
-    for variable, value, complaint in (("GUV_FAMILIES", "tiem", "tiem"), ("GUV_FAMILIES", "-sync", "sync is on"),
+    for variable, value, complaint in (("GUV_FAMILIES", "tiem", "tiem"), ("GUV_FAMILIES", "-sync", "sync stays on"),
                                        ("GUV_STACK_SIZE", "12Q", "12Q")):
         result, _ = run([], threads, extra={variable: value})
         check(f"{variable}={value} is complained of", complaint in result.stderr, result.stderr)

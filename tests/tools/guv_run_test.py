@@ -581,13 +581,20 @@ class Options(Case):
 
     def test_families(self):
         for given, passed in (("all", "all"), ("none", "none"), ("io", "io"), ("dns,time", "time,dns"),
-                              ("all,-dns,-file,-signal,-sync", "time,io,socket,select,thread,process"),
+                              ("all,-dns,-file,-signal", "time,io,socket,select,thread,process,sync"),
+                              ("none,-sync", "none"), ("-sync,sync", "all"),
                               ("-dns", "time,io,socket,select,thread,process,file,signal,sync"),
                               ("none,io", "io"), ("io,-io", "none"), ("io,io", "io"),
                               ("time,io,socket,select,thread,dns,process,file,signal,sync", "all")):
             self.assertEqual(self.variables(f"--families={given}"), {"GUV_FAMILIES": passed}, given)
         self.assertEqual(self.variables("--families", "-dns,-time")["GUV_FAMILIES"],
                          "io,socket,select,thread,process,file,signal,sync")
+        for given, passed in (("-sync", "all"), ("-dns,-sync", "time,io,socket,select,thread,process,file,signal,sync"),
+                              ("io,sync,-sync", "io,sync")):
+            run = self.run_guv(f"--families={given}", lab / "show")
+            self.assertEqual(run.stderr, f"guv-run: --families={given}: "
+                                         "sync stays on, for each of the other families needs it\n")
+            self.assertEqual(json.loads(run.stdout)["env"]["GUV_FAMILIES"], passed)
         for given in ("", "sockets", "io,", ",", "-all", "-none", "--io", "IO", "io, dns"):
             self.assert_refused(self.run_guv(f"--families={given}", "true"), 2, "--families")
         self.assert_refused(self.run_guv("--families=sockets", "true"), 2, "'sockets'", "socket select thread")

@@ -82,7 +82,8 @@ Complaint stack_size(Options& options, const std::string& value) {
 /// The list becomes a plain one here ("-dns" is every family but dns), so that the library need not know the notation.
 Complaint family_list(Options& options, const std::string& value) {
   std::array<bool, families.size()> chosen{};
-  bool first = true;
+  bool& sync = chosen.back();  // the last family
+  bool first = true, without_sync = false;
   for (std::string word : split(value)) {
     const bool take_away = word.starts_with('-');
     if (take_away) word.erase(0, 1);
@@ -94,11 +95,16 @@ Complaint family_list(Options& options, const std::string& value) {
       chosen.fill(false);
     } else if (const auto* found = std::ranges::find(families, word); found != families.end()) {
       chosen[static_cast<std::size_t>(found - families.begin())] = !take_away;
+      without_sync |= take_away && word == "sync";
     } else {
       std::string complaint = "names no family " + in_quotes(word) + ": the families are";
       for (const auto family : families) complaint += ' ' + std::string(family);
       return complaint + ", and all, none, -NAME";
     }
+  }
+  if (without_sync && !sync && std::ranges::count(chosen, true) > 0) {
+    sync = true;
+    options.remarks.push_back("--families=" + value + ": sync stays on, for each of the other families needs it");
   }
   std::string list;
   for (std::size_t i = 0; i < families.size(); ++i) {

@@ -13,6 +13,8 @@ namespace guv::run {
 struct Options {
   /// Variables that carry the options to libguv.so, in the order given; of two for one name the later counts.
   std::vector<std::pair<std::string, std::string>> environment;
+  /// What is not quite as was asked for, to be said.
+  std::vector<std::string> remarks;
   bool native_if_impossible = false;
   bool verbose = false;
   bool help = false;
