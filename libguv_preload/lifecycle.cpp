@@ -111,6 +111,8 @@ int main_in_frame(int argc, char** argv, char** environment) {
       &call);
   if (returned) return call.status;
   if (!runtime_started()) real().pthread_exit(nullptr);  // no threads, or kernel threads: on to libc's own frame
+  GreenThread& me = runtime().main_thread();
+  if (!me.by_pthread_exit) me.result = PTHREAD_CANCELED;
   keys::run_destructors();
   if (runtime().hub().live() == 1) return 0;
   end_main_thread();

@@ -13,6 +13,7 @@
 #include "base/config.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
+#include "base/tcb.hpp"
 #include "hub/hub.hpp"
 #include "hub/signals.hpp"
 #include "runtime.hpp"
@@ -167,11 +168,16 @@ void Preemption::on_tick(int signal, siginfo_t* info, void* raw_context) {
 }
 
 // setuid and its kin, on every kernel thread: libc notes in the TCB in place that it is done, and asks until it is. On a
-// helper that must be the helper's own, not that of the green thread which is there.
-void Preemption::pass_on(int signal, siginfo_t* info, void* raw_context) const {
-  const Trip* trip = per_thread.owner && !per_thread.hub ? per_thread.owner->trip : nullptr;
+// helper that must be the helper's own, not that of the green thread which is there. The hub has two of its thread id, the main
+// thread's and the loop's, and is asked for each.
+void Preemption::pass_on(int signal, siginfo_t* info, void* raw_context) {
   const uintptr_t in_place = thread_pointer();
-  if (trip && trip->helper) set_thread_pointer(trip->helper->context.thread_pointer);
+  if (per_thread.hub) {
+    asked_for_loop_ = !asked_for_loop_;
+    set_thread_pointer(asked_for_loop_ ? per_thread.hub->loop_handle() : tcb::main_tcb());
+  } else if (const Trip* trip = per_thread.owner ? per_thread.owner->trip : nullptr; trip && trip->helper) {
+    set_thread_pointer(trip->helper->context.thread_pointer);
+  }
   previous_(signal, info, raw_context);
   set_thread_pointer(in_place);
 }

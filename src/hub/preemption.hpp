@@ -38,7 +38,7 @@ class Preemption {
   void tick(int signal, ucontext_t* context);
   void look_again();
   static void on_tick(int signal, siginfo_t* info, void* context);
-  void pass_on(int signal, siginfo_t* info, void* context) const;
+  void pass_on(int signal, siginfo_t* info, void* context);
   static void give_way(int signal, siginfo_t* info, void* context);
   void start();
   bool take_signal();
@@ -54,6 +54,7 @@ class Preemption {
   Range ranges_[most_ranges];  // code that is never interrupted
   int range_count_ = 0;
   void (*previous_)(int, siginfo_t*, void*) = nullptr;  // libc's handler
+  bool asked_for_loop_ = false;                         // in libc's last question to the hub, not for the main thread
 };
 
 }  // namespace guv
