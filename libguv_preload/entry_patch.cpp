@@ -85,28 +85,63 @@ auto patches_of(uint32_t families) {
          std::views::filter([=](const Patch& patch) { return (families & bit(patch.family)) != 0; });
 }
 
-/// The address of `name` in libc and the size of its code, or null. Private and outdated names need their version.
-unsigned char* find_in_libc(void* libc, const char* name, size_t* size) {
-  void* address = dlsym(libc, name);
-  for (const char* version : {"GLIBC_PRIVATE", "GLIBC_2.2.5"}) {
-    if (!address) address = dlvsym(libc, name, version);
+/// What libc's dynamic section says of `tag`, or null. The loader has made addresses of its offsets.
+template <class T>
+const T* find_dynamic(const link_map& libc, ElfW(Sxword) tag) {
+  for (const ElfW(Dyn)* entry = libc.l_ld; entry->d_tag != DT_NULL; ++entry) {
+    if (entry->d_tag == tag) return reinterpret_cast<const T*>(entry->d_un.d_ptr);
   }
-  Dl_info info;
-  const ElfW(Sym)* symbol = nullptr;
-  if (!address ||
-      !dladdr1(address, &info, reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol)), RTLD_DL_SYMENT)) {
-    return nullptr;
-  }
-  if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC) return nullptr;
-  *size = symbol->st_size;
-  return static_cast<unsigned char*>(address);
+  return nullptr;
 }
 
+/// libc's symbols by name, private and outdated ones among them. (dladdr1, which tells a symbol's size, goes through all of
+/// them each time.)
+class Names {
+ public:
+  explicit Names(const link_map& libc)
+      : symbols_(find_dynamic<ElfW(Sym)>(libc, DT_SYMTAB)),
+        strings_(find_dynamic<char>(libc, DT_STRTAB)),
+        versions_(find_dynamic<ElfW(Half)>(libc, DT_VERSYM)),
+        table_(find_dynamic<Table>(libc, DT_GNU_HASH)) {}
+
+  explicit operator bool() const { return symbols_ && strings_ && versions_ && table_; }
+
+  /// The one that programs are linked with, if there are several versions; null if there is none.
+  const ElfW(Sym) * find(const char* name) const {
+    const auto* blooms = reinterpret_cast<const uint64_t*>(table_ + 1);
+    const auto* buckets = reinterpret_cast<const uint32_t*>(blooms + table_->blooms);
+    const auto* chains = buckets + table_->buckets;
+    uint32_t hash = 5381;
+    for (const char* c = name; *c; ++c) hash = hash * 33 + static_cast<unsigned char>(*c);
+    uint32_t index = buckets[hash % table_->buckets];
+    if (index < table_->first) return nullptr;
+    constexpr ElfW(Half) outdated = 0x8000;
+    const ElfW(Sym)* found = nullptr;
+    for (uint32_t chain = 0; !(chain & 1); ++index) {
+      chain = chains[index - table_->first];
+      if ((chain | 1) != (hash | 1) || strcmp(strings_ + symbols_[index].st_name, name) != 0) continue;
+      found = &symbols_[index];
+      if (!(versions_[index] & outdated)) break;
+    }
+    return found;
+  }
+
+ private:
+  struct Table {
+    uint32_t buckets, first, blooms, shift;
+  };
+
+  const ElfW(Sym) * symbols_;
+  const char* strings_;
+  const ElfW(Half) * versions_;
+  const Table* table_;
+};
+
 /// Adds the patch that makes libc's entry lead to the wrapper, unless libc has none, or another name of it has been seen.
-void prepare(void* libc, const Symbol& symbol, Stubs& stubs) {
-  size_t size = 0;
-  unsigned char* entry = find_in_libc(libc, symbol.name, &size);
-  if (!entry || size < jump_size || count == most) return;
+void prepare(const link_map& libc, const Names& names, const Symbol& symbol, Stubs& stubs) {
+  const ElfW(Sym)* found = names.find(symbol.name);
+  if (!found || ELF64_ST_TYPE(found->st_info) != STT_FUNC || found->st_size < jump_size || count == most) return;
+  auto* entry = reinterpret_cast<unsigned char*>(libc.l_addr + found->st_value);
   if (std::ranges::any_of(std::span(prepared, count), [=](const Patch& patch) { return patch.entry == entry; })) return;
   const unsigned char* stub = stubs.add(symbol.wrapper);
   const int64_t distance = stub - (entry + jump_size);
@@ -120,13 +155,13 @@ void prepare(void* libc, const Symbol& symbol, Stubs& stubs) {
 }
 
 bool prepare_all() {
-  void* libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_NOW);
+  const auto* libc = static_cast<const link_map*>(dlopen("libc.so.6", RTLD_NOLOAD | RTLD_NOW));
   if (!libc) return false;
+  const Names names(*libc);
   Stubs stubs;
-  const auto near = reinterpret_cast<uintptr_t>(dlsym(libc, "gnu_get_libc_version"));
-  if (!near || !stubs.reserve(near, most)) return false;
+  if (!names || !stubs.reserve(reinterpret_cast<uintptr_t>(libc->l_ld), most)) return false;
   for (const Symbol& symbol : symbols()) {
-    if (is_patchable(symbol)) prepare(libc, symbol, stubs);
+    if (is_patchable(symbol)) prepare(*libc, names, symbol, stubs);
   }
   return stubs.seal();
 }
