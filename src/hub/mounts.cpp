@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <span>
 
 #include "base/sys.hpp"
@@ -57,6 +60,17 @@ size_t unescape(std::string_view text, char* to, size_t room) {
   return size;
 }
 
+/// Of a path that a program gives to the kernel: the pointer may lead nowhere, for which the kernel has an error.
+constexpr size_t path_start = 256;
+std::string_view copy_start(const char* path, char (&to)[path_start]) {
+  constexpr size_t page = 4096;
+  const size_t first = std::min(sizeof to, page - reinterpret_cast<uintptr_t>(path) % page);
+  const iovec here{to, sizeof to};
+  const iovec there[] = {{const_cast<char*>(path), first}, {const_cast<char*>(path) + first, sizeof to - first}};
+  const long size = sys::call(SYS_process_vm_readv, sys::call(SYS_getpid), &here, 1, there, std::size(there), 0);
+  return sys::failed(size) ? std::string_view() : std::string_view(to, strnlen(to, static_cast<size_t>(size)));
+}
+
 bool is_below(std::string_view path, std::string_view mount) {
   if (mount == "/") return true;
   return path.starts_with(mount) && (path.size() == mount.size() || path[mount.size()] == '/');
@@ -65,7 +79,7 @@ bool is_below(std::string_view path, std::string_view mount) {
 }  // namespace
 
 bool Mounts::some_far() {
-  if (state_ == State::unknown) read();
+  if (state_ == State::unknown) read("/proc/self/mountinfo");
   return state_ != State::all_near;
 }
 
@@ -84,10 +98,9 @@ bool Mounts::far(const char* path) { return far(At{AT_FDCWD, path}); }
 bool Mounts::far(At place) {
   if (!some_far()) return false;
   if (state_ == State::all_far) return true;
-  constexpr uintptr_t first_page = 4096;  // nothing is mapped there: the kernel says EFAULT
-  const auto address = reinterpret_cast<uintptr_t>(place.path);
-  if (address < first_page || static_cast<intptr_t>(address) < 0) return false;
-  if (*place.path == '/') return far_path(place.path);
+  char start[path_start];
+  const std::string_view path = copy_start(place.path, start);
+  if (path.starts_with('/')) return far_path(path);
   return place.directory == AT_FDCWD ? directory_is_far() : far(place.directory);
 }
 
@@ -113,12 +126,12 @@ bool Mounts::directory_is_far() {
   return directory_far_;
 }
 
-void Mounts::read() {
+void Mounts::read(const char* table) {
   state_ = State::all_near;
   mounts_count_ = text_used_ = devices_count_ = 0;
   directory_known_ = false;
   constexpr size_t room = 64 * 1024;
-  const long fd = sys::call(SYS_openat, AT_FDCWD, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+  const long fd = sys::call(SYS_openat, AT_FDCWD, table, O_RDONLY | O_CLOEXEC);
   if (sys::failed(fd)) return;
   void* memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory != MAP_FAILED) {

@@ -26,6 +26,9 @@ class Mounts {
   bool far(const char* path);
   bool far(int fd);
 
+  /// Reads them from `table`, a file of the form of /proc/self/mountinfo.
+  void read(const char* table);
+
   void directory_changed() { directory_known_ = false; }
   /// The mounts may be others now: they are read again when they are asked for.
   void forget() { state_ = State::unknown; }
@@ -39,7 +42,6 @@ class Mounts {
   static constexpr size_t most = 64, text_size = 4096;
 
   bool some_far();
-  void read();
   void take_line(std::string_view line);
   bool far_path(std::string_view path) const;
   bool directory_is_far();

@@ -119,9 +119,7 @@ TEST_F(Offloading, RenewedHelpersTakeNoMoreCalls) {
   EXPECT_GT(offload().made(), made);
   may_return = 1;
   join(away);
-  const Deadline until = Deadline::in(10'000 * test::millisecond);
-  while (offload().helpers() > offload().made() - made && !until.passed()) hub().yield();
-  EXPECT_LE(offload().helpers(), offload().made() - made) << "those made before have left";
+  EXPECT_TRUE(test::eventually([&] { return offload().helpers() <= offload().made() - made; })) << "the others have left";
 }
 
 TEST_F(Offloading, NestedCallsStayWhereTheyAre) {
