@@ -16,6 +16,7 @@
 #define GUV_HTTP_H
 
 #include <guv/guv.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +26,7 @@ typedef struct guv_http_server guv_http_server;
 typedef struct guv_http_request guv_http_request;
 typedef struct guv_http_response guv_http_response;
 typedef struct guv_http_writer guv_http_writer;
+typedef struct guv_http_stream guv_http_stream;
 typedef struct guv_websocket guv_websocket;
 
 /** A text that is not ended by a zero. It lives as long as the request. `data` is NULL where there is none. */
@@ -42,7 +44,9 @@ typedef struct guv_http_options {
   size_t max_request_line, max_head, max_fields, max_connections;
   uint64_t max_body;
   int64_t head_timeout, keep_alive_timeout, body_timeout, send_timeout; /**< nanoseconds */
-  int access_log; /**< a descriptor for lines in Apache's combined format; 0: no log */
+  int access_log;     /**< a descriptor for lines in Apache's combined format; 0: no log */
+  int error_log;      /**< a descriptor for what the application does wrong; 0: standard error, -1: no log */
+  const char* server; /**< the value of Server; NULL: "guv", empty: no such field */
 } guv_http_options;
 
 /* ---- servers ----------------------------------------------------------------------------------------------------- */
@@ -57,6 +61,9 @@ GUV_API int guv_http_server_run(guv_http_server* server);
 /** Ends it: accepts no more, lets what has begun be answered, cuts off what lasts longer than `grace` nanoseconds. From
  *  any thread and from signal handlers. */
 GUV_API void guv_http_server_stop(guv_http_server* server, int64_t grace);
+
+/** Returns how many connections there are. */
+GUV_API size_t guv_http_server_connections(const guv_http_server* server);
 
 /** After guv_http_server_run has returned. NULL is ignored. */
 GUV_API void guv_http_server_free(guv_http_server* server);
@@ -75,8 +82,28 @@ GUV_API guv_http_text guv_http_request_path(guv_http_request* request);
 /** What follows the first '?', as sent. */
 GUV_API guv_http_text guv_http_request_query(const guv_http_request* request);
 
+/** The first parameter of that name in the query, decoded. Kept by the request. */
+GUV_API guv_http_text guv_http_request_parameter(guv_http_request* request, const char* name);
+
+/** 11 for HTTP/1.1, 10 for HTTP/1.0. */
+GUV_API int guv_http_request_version(const guv_http_request* request);
+
 /** The first header field of that name. */
 GUV_API guv_http_text guv_http_request_header(const guv_http_request* request, const char* name);
+
+/** Tells the header field at `index`, from 0 on, in their order. Returns 1, or 0 when there are not so many. */
+GUV_API int guv_http_request_field(const guv_http_request* request, size_t index, guv_http_text* name,
+                                   guv_http_text* value);
+
+/** The client's address: "192.0.2.1"; empty on a Unix socket. */
+GUV_API guv_http_text guv_http_request_remote_address(const guv_http_request* request);
+
+/** A variable of the CGI and WSGI environment: REQUEST_METHOD, PATH_INFO, SERVER_PORT, HTTP_HOST ... Kept by the
+ *  request; empty where there is none. */
+GUV_API guv_http_text guv_http_request_environ(guv_http_request* request, const char* name);
+
+/** The length of the body that the client declared; -1 when it sends chunks. */
+GUV_API int64_t guv_http_request_length(const guv_http_request* request);
 
 /** Reads some of the body; 0 at its end. -EBADMSG: it is malformed, too large or late. */
 GUV_API ssize_t guv_http_request_read(guv_http_request* request, void* buffer, size_t size);
@@ -102,6 +129,19 @@ GUV_API int guv_http_response_stream(guv_http_response* response,
 
 /** Sends a piece of the body. */
 GUV_API int guv_http_write(guv_http_writer* writer, const void* data, size_t size);
+
+/** Answers 101 with `protocol` as the value of Upgrade, then calls `handler`, and closes the connection after it. */
+GUV_API int guv_http_response_upgrade(guv_http_response* response, const char* protocol,
+                                      void (*handler)(guv_http_stream* stream, void* argument), void* argument);
+
+/** Reads up to `size` bytes, waiting for the first; 0 at the end. One green thread may read while another writes. */
+GUV_API ssize_t guv_http_stream_read(guv_http_stream* stream, void* buffer, size_t size, int64_t deadline);
+
+/** Writes all of it. */
+GUV_API int guv_http_stream_write(guv_http_stream* stream, const void* data, size_t size, int64_t deadline);
+
+/** Ends both directions; who waits in the two above returns. */
+GUV_API void guv_http_stream_shutdown(guv_http_stream* stream);
 
 /* ---- WebSockets -------------------------------------------------------------------------------------------------- */
 
@@ -145,8 +185,22 @@ GUV_API int guv_websocket_close(guv_websocket* socket, uint16_t code, const char
 /** The code with which the client closed; 0 while open. */
 GUV_API uint16_t guv_websocket_close_code(const guv_websocket* socket);
 
+/** The client's reason. */
+GUV_API guv_http_text guv_websocket_close_reason(const guv_websocket* socket);
+
 /** The subprotocol that was agreed upon. */
 GUV_API guv_http_text guv_websocket_protocol(const guv_websocket* socket);
+
+/** The request that began it: its path, Origin, environment. */
+GUV_API guv_http_request* guv_websocket_request(guv_websocket* socket);
+
+/* ---- texts ------------------------------------------------------------------------------------------------------- */
+
+/** Writes the time in the form of HTTP: "Sun, 06 Nov 1994 08:49:37 GMT", with its final zero. */
+GUV_API void guv_http_format_date_time(time_t when, char text[30]);
+
+/** Returns the standard phrase of a status: "Not Found"; "Unknown" without one. */
+GUV_API const char* guv_http_reason_phrase(int status);
 
 #ifdef __cplusplus
 }

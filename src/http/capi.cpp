@@ -3,8 +3,11 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <exception>
+#include <list>
 #include <new>
+#include <string>
 #include <system_error>
 
 #include "guv/error.hpp"
@@ -20,6 +23,7 @@ struct guv_http_server {
 struct guv_http_request {
   http::Request& request;
   std::string path = request.path();
+  std::list<std::string> kept = {};      // what the application has asked for
   std::exception_ptr failure = nullptr;  // of reading the body
 };
 
@@ -31,9 +35,14 @@ struct guv_http_writer {
   http::Writer& writer;
 };
 
+struct guv_http_stream {
+  http::Stream& stream;
+};
+
 struct guv_websocket {
   WebSocket& socket;
-  std::optional<WebSocket::Message> message;
+  guv_http_request request{socket.request()};
+  std::optional<WebSocket::Message> message = std::nullopt;
 };
 
 namespace {
@@ -74,6 +83,14 @@ int done(Call call) {
 guv_http_text text(std::string_view view) { return {view.data(), view.size()}; }
 std::string_view view(const void* data, std::size_t size) { return {static_cast<const char*>(data), size}; }
 
+/// Nothing where there is no memory for it.
+template <class Make>
+guv_http_text keep(guv_http_request& request, Make make) {
+  guv_http_text result{};
+  done([&] { result = text(request.kept.emplace_back(make())); });
+  return result;
+}
+
 void set_size(std::size_t& option, std::size_t size) {
   if (size) option = size;
 }
@@ -94,6 +111,9 @@ http::Options options_of(const guv_http_options& from) {
   set_time(options.body_timeout, from.body_timeout);
   set_time(options.send_timeout, from.send_timeout);
   if (from.access_log) options.access_log = http::log_to(from.access_log);
+  if (from.error_log > 0) options.error_log = http::log_to(from.error_log);
+  if (from.error_log < 0) options.error_log = nullptr;
+  if (from.server) options.server = from.server;
   return options;
 }
 
@@ -140,6 +160,8 @@ void guv_http_server_stop(guv_http_server* server, int64_t grace) {
   server->server.stop(std::chrono::ceil<std::chrono::milliseconds>(std::chrono::nanoseconds(grace)));
 }
 
+size_t guv_http_server_connections(const guv_http_server* server) { return server->server.connections(); }
+
 void guv_http_server_free(guv_http_server* server) { delete server; }
 
 guv_http_text guv_http_request_method(const guv_http_request* request) { return text(request->request.method()); }
@@ -147,8 +169,36 @@ guv_http_text guv_http_request_target(const guv_http_request* request) { return 
 guv_http_text guv_http_request_path(guv_http_request* request) { return text(request->path); }
 guv_http_text guv_http_request_query(const guv_http_request* request) { return text(request->request.query()); }
 
+guv_http_text guv_http_request_parameter(guv_http_request* request, const char* name) {
+  const auto value = request->request.parameter(name);
+  return value ? keep(*request, [&] { return *value; }) : guv_http_text{};
+}
+
+int guv_http_request_version(const guv_http_request* request) { return request->request.version(); }
+
 guv_http_text guv_http_request_header(const guv_http_request* request, const char* name) {
   return text(request->request.header(name));
+}
+
+int guv_http_request_field(const guv_http_request* request, size_t index, guv_http_text* name, guv_http_text* value) {
+  const auto fields = request->request.headers();
+  if (index >= fields.size()) return 0;
+  *name = text(fields[index].name);
+  *value = text(fields[index].value);
+  return 1;
+}
+
+guv_http_text guv_http_request_remote_address(const guv_http_request* request) {
+  return text(request->request.remote_address());
+}
+
+guv_http_text guv_http_request_environ(guv_http_request* request, const char* name) {
+  return keep(*request, [&] { return request->request.environ(name); });
+}
+
+int64_t guv_http_request_length(const guv_http_request* request) {
+  const auto length = request->request.body().length();
+  return length ? static_cast<int64_t>(*length) : -1;
 }
 
 ssize_t guv_http_request_read(guv_http_request* request, void* buffer, size_t size) {
@@ -192,12 +242,33 @@ int guv_http_write(guv_http_writer* writer, const void* data, size_t size) {
   return done([&] { writer->writer.write(view(data, size)); });
 }
 
+int guv_http_response_upgrade(guv_http_response* response, const char* protocol,
+                              void (*handler)(guv_http_stream* stream, void* argument), void* argument) {
+  return done([&] {
+    response->response = http::Response::upgrade(protocol, [=](http::Stream& stream) {
+      guv_http_stream given{stream};
+      handler(&given, argument);
+    });
+  });
+}
+
+ssize_t guv_http_stream_read(guv_http_stream* stream, void* buffer, size_t size, int64_t deadline) {
+  return stream->stream.read(buffer, size, Deadline::at(deadline));
+}
+
+int guv_http_stream_write(guv_http_stream* stream, const void* data, size_t size, int64_t deadline) {
+  const ssize_t written = stream->stream.write(view(data, size), Deadline::at(deadline));
+  return written < 0 ? static_cast<int>(written) : 0;
+}
+
+void guv_http_stream_shutdown(guv_http_stream* stream) { stream->stream.shutdown(); }
+
 int guv_http_response_websocket(guv_http_response* response, guv_http_request* request, guv_websocket_handler handler,
                                 void* argument, const guv_websocket_options* options) {
   return done([&] {
     auto chosen = options ? options_of(*options) : WebSocketOptions();
     const auto answer = [=](WebSocket& socket) {
-      guv_websocket given{socket, std::nullopt};
+      guv_websocket given{socket};
       handler(&given, argument);
     };
     response->response = websocket(answer, std::move(chosen))(request->request);
@@ -226,6 +297,16 @@ int guv_websocket_close(guv_websocket* socket, uint16_t code, const char* reason
 }
 
 uint16_t guv_websocket_close_code(const guv_websocket* socket) { return socket->socket.close_code(); }
+guv_http_text guv_websocket_close_reason(const guv_websocket* socket) { return text(socket->socket.close_reason()); }
 guv_http_text guv_websocket_protocol(const guv_websocket* socket) { return text(socket->socket.protocol()); }
+guv_http_request* guv_websocket_request(guv_websocket* socket) { return &socket->request; }
+
+void guv_http_format_date_time(time_t when, char text[30]) {
+  const std::string formatted = http::format_date_time(when);
+  formatted.copy(text, 29);
+  text[std::min<std::size_t>(formatted.size(), 29)] = 0;
+}
+
+const char* guv_http_reason_phrase(int status) { return http::reason_phrase(status).data(); }
 
 }  // extern "C"

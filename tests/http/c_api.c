@@ -17,6 +17,10 @@ static void require(int truth, const char* what) {
   _exit(1);
 }
 
+static int is(guv_http_text text, const char* expected) {
+  return text.size == strlen(expected) && memcmp(text.data, expected, text.size) == 0;
+}
+
 static int produce(guv_http_writer* writer, void* argument) {
   const char* word = argument;
   return guv_http_write(writer, word, strlen(word));
@@ -27,13 +31,23 @@ static void talk(guv_websocket* socket, void* argument) {
   require(guv_websocket_send(socket, "hello", 5, 1) == 0, "a message is sent");
   require(guv_websocket_wait(socket, &message, GUV_NEVER) == 1 && message.is_text, "a message of text comes");
   require(message.size == 2 && memcmp(message.data, "Hi", 2) == 0, "it is Hi");
+  require(is(guv_http_request_path(guv_websocket_request(socket)), "/ws") || is(guv_websocket_protocol(socket), "good"),
+          "the request that began it, or its subprotocol");
   require(guv_websocket_wait(socket, &message, GUV_NEVER) == 0, "the socket is closed");
+  require(guv_websocket_close_reason(socket).size == 0, "the client gives no reason");
   require(guv_websocket_close_code(socket) == 1000, "the client closes with 1000");
   *(int*)argument += 1;
 }
 
-static int is(guv_http_text text, const char* expected) {
-  return text.size == strlen(expected) && memcmp(text.data, expected, text.size) == 0;
+/* Sends back what comes, up to a full stop. */
+static void repeat(guv_http_stream* stream, void* argument) {
+  (void)argument;
+  char byte;
+  while (guv_http_stream_read(stream, &byte, 1, GUV_NEVER) == 1) {
+    require(guv_http_stream_write(stream, &byte, 1, GUV_NEVER) == 0, "written");
+    if (byte == '.') break;
+  }
+  guv_http_stream_shutdown(stream);
 }
 
 static int app(guv_http_request* request, guv_http_response* response, void* argument) {
@@ -42,11 +56,23 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
     require(is(guv_http_request_query(request), "c=d"), "the query is c=d");
     require(is(guv_http_request_header(request, "HOST"), "here"), "Host is here");
     require(guv_http_request_header(request, "None").data == NULL, "there is no such field");
+    require(is(guv_http_request_parameter(request, "c"), "d"), "the parameter c is d");
+    require(guv_http_request_parameter(request, "e").data == NULL, "there is no parameter e");
+    require(guv_http_request_version(request) == 11, "it is HTTP/1.1");
+    guv_http_text name, value;
+    require(guv_http_request_field(request, 0, &name, &value) == 1 && is(name, "Host") && is(value, "here"),
+            "Host: here");
+    require(guv_http_request_field(request, 2, &name, &value) == 0, "there are two fields");
+    require(is(guv_http_request_remote_address(request), "127.0.0.1"), "it comes from here");
+    require(is(guv_http_request_environ(request, "PATH_INFO"), "/a b"), "PATH_INFO");
+    require(guv_http_request_length(request) == 0, "it has no body");
+    require(guv_http_server_connections(server) == 1, "there is one connection");
     require(guv_http_response_set(response, "Bad", "a\r\nb") == -EINVAL, "values have no line ends");
     return guv_http_response_body(response, "body", 4);
   }
   if (is(path, "/echo")) {
     char buffer[100];
+    require(guv_http_request_length(request) == (guv_http_request_version(request) == 10 ? 3 : -1), "3, or chunks");
     const ssize_t size = guv_http_request_read(request, buffer, sizeof buffer);
     return size < 0 ? (int)size : guv_http_response_body(response, buffer, (size_t)size);
   }
@@ -54,6 +80,7 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
     guv_http_response_stream(response, produce, "streamed");
     return guv_http_response_status(response, 202);
   }
+  if (is(path, "/upgrade")) return guv_http_response_upgrade(response, "repeat", repeat, NULL);
   if (is(path, "/ws")) return guv_http_response_websocket(response, request, talk, argument, NULL);
   if (is(path, "/ws/compressed")) {
     const char* const protocols[] = {"best", "good", NULL};
@@ -84,12 +111,13 @@ static void ask(const char* request, size_t size, const char* first, const char*
 
 static void* client(void* argument) {
   (void)argument;
-  ASK("GET /a%20b?c=d HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\nbody");
+  ASK("GET /a%20b?c=d HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Server: mine\r\n");
   ASK("POST /echo HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
   ASK("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "HTTP/1.1 400 Bad Request\r\n",
       "400");
   ASK("GET /stream HTTP/1.0\r\n\r\n", "HTTP/1.1 202 Accepted\r\n", "\r\n\r\nstreamed");
   ASK("GET /none HTTP/1.0\r\n\r\n", "HTTP/1.1 500 Internal Server Error\r\n", "500");
+  ASK("GET /upgrade HTTP/1.1\r\nHost: a\r\n\r\nsay it again.", "Upgrade: repeat\r\n", "\r\n\r\nsay it again.");
   /* "Hi" and a close with 1000, masked with zeros */
   ASK("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xe8",
@@ -113,11 +141,16 @@ int main(void) {
   getsockname(listener, (struct sockaddr*)&address, &size);
   port = address.sin_port;
   int sockets = 0;
-  require(guv_http_server_new(&server, listener, app, &sockets, NULL) == 0, "made");
+  const guv_http_options options = {.server = "mine", .error_log = -1};
+  require(guv_http_server_new(&server, listener, app, &sockets, &options) == 0, "made");
   require(guv_spawn(NULL, client, NULL) == 0, "spawned");
   require(guv_http_server_run(server) == 0, "ended");
   guv_http_server_free(server);
   require(sockets == 2, "two WebSockets were served");
+  char date[30];
+  guv_http_format_date_time(784111777, date);
+  require(strcmp(date, "Sun, 06 Nov 1994 08:49:37 GMT") == 0, "dates as RFC 9110 has them");
+  require(strcmp(guv_http_reason_phrase(404), "Not Found") == 0, "phrases as RFC 9110 has them");
   puts("EXIT-SUCCESS");
   return 0;
 }
