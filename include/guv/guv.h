@@ -201,7 +201,8 @@ typedef struct guv_timeout {
 } guv_timeout;
 
 /** From the deadline on, the calling green thread's present or next wait ends with `error`, or by `raise(argument)`, as
- *  guv_thread_interrupt says; once. Several may be pending, and strike in the order of their deadlines.
+ *  guv_thread_interrupt says; once. Several may be pending, and strike in the order of their deadlines. GUV_NEVER starts
+ *  nothing.
  *  -EPERM on a kernel thread, -EBUSY when it is pending already. */
 GUV_API int guv_timeout_start(guv_timeout* timeout, int64_t deadline, int error, void (*raise)(void* argument),
                               void* argument);
@@ -266,6 +267,7 @@ GUV_API struct uv_loop_s* guv_uv_loop(void);
 
 #include <guv/event.h>
 #include <guv/local.h>
+#include <guv/net.h>
 #include <guv/pool.h>
 #include <guv/queue.h>
 #include <guv/semaphore.h>

@@ -38,7 +38,7 @@ class Timeout {
   Timeout(const Timeout&) = delete;
   Timeout& operator=(const Timeout&) = delete;
 
-  /// Starts it (again); it must not be pending.
+  /// Starts it (again); it must not be pending. A deadline that never comes starts nothing.
   void start(Deadline deadline) {
     detail::check(guv_timeout_start(&timeout_, deadline.nanoseconds(), -ETIMEDOUT, &raise, this));
   }

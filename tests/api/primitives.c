@@ -1,9 +1,11 @@
-// What a C program has of events, semaphores, queues, pools and thread-local variables.
+// What a C program has of events, semaphores, queues, pools, thread-local variables and servers.
 #include <guv/guv.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define CHECK(condition)                                                      \
   do {                                                                        \
@@ -339,6 +341,56 @@ static void locks(void) {
   CHECK(shared == 500000);
 }
 
+// ---- servers ----------------------------------------------------------------------------------------------------
+
+static int answer(int fd, const struct sockaddr* peer, socklen_t size, void* answered) {
+  CHECK(peer->sa_family == AF_INET && size == sizeof(struct sockaddr_in));
+  char byte;
+  CHECK(guv_recv(fd, &byte, 1, 0, GUV_NEVER) == 1);
+  CHECK(guv_send(fd, &byte, 1, 0, GUV_NEVER) == 1);
+  ++*(int*)answered;
+  return byte == '.';
+}
+
+static void* ask(void* argument) {
+  const struct sockaddr_in* server = argument;
+  for (const char* word = "ab."; *word; ++word) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(guv_connect(fd, (const struct sockaddr*)server, sizeof *server, in_ms(5000)) == 0);
+    char said[2];
+    CHECK(guv_send(fd, word, 1, 0, GUV_NEVER) == 1);
+    CHECK(guv_recv(fd, said, 1, 0, in_ms(5000)) == 1 && said[0] == *word);
+    CHECK(guv_recv(fd, said, 1, 0, in_ms(5000)) == 0);
+    close(fd);
+  }
+  return NULL;
+}
+
+static void* serve(void* listener) { return (void*)(intptr_t)guv_serve(*(int*)listener, answer, NULL, 1); }
+
+static void servers(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int listener = guv_listen((const struct sockaddr*)&address, size, 10);
+  CHECK(listener >= 0);
+  CHECK(getsockname(listener, (struct sockaddr*)&address, &size) == 0);
+  CHECK(guv_listen((const struct sockaddr*)&address, size, 10) == -EADDRINUSE);
+  guv_thread* client = spawn(ask, &address);
+  int answered = 0;
+  CHECK(guv_serve(listener, answer, &answered, 10) == 0);
+  join(client);
+  CHECK(answered == 3);
+
+  guv_thread* server = spawn(serve, &listener);
+  CHECK(guv_thread_kill(server) == 0);
+  CHECK(join(server) == (void*)(intptr_t)-ECANCELED);
+  server = spawn(serve, &listener);
+  CHECK(shutdown(listener, SHUT_RD) == 0);
+  CHECK(join(server) == (void*)(intptr_t)-EINVAL);
+  close(listener);
+  CHECK(guv_serve(-1, answer, NULL, 10) == -EBADF);
+}
+
 int main(void) {
   events();
   flags();
@@ -348,5 +400,6 @@ int main(void) {
   pools();
   locals();
   locks();
+  servers();
   return 0;
 }
