@@ -201,8 +201,8 @@ typedef struct guv_timeout {
 } guv_timeout;
 
 /** From the deadline on, the calling green thread's present or next wait ends with `error`, or by `raise(argument)`, as
- *  guv_thread_interrupt says; once. Several may be pending, and strike in the order of their deadlines. GUV_NEVER starts
- *  nothing.
+ *  guv_thread_interrupt says; once. Several may be pending, and strike in the order of their deadlines. GUV_NEVER
+ *  starts nothing.
  *  -EPERM on a kernel thread, -EBUSY when it is pending already. */
 GUV_API int guv_timeout_start(guv_timeout* timeout, int64_t deadline, int error, void (*raise)(void* argument),
                               void* argument);

@@ -79,9 +79,39 @@ class Address {
   socklen_t size_ = 0;
 };
 
+namespace detail {
+
+/// What sockets with and without TLS have in common. `Stream` has receive_some() and send_some(), which move at least a
+/// byte and return how many, 0 at the end, or throw.
+template <class Stream>
+class ByteStream {
+ public:
+  /// Receives up to `size` bytes, waiting for the first; returns how many, 0 at the end.
+  std::size_t recv(void* buffer, std::size_t size, Deadline deadline = {}) {
+    return self().receive_some(buffer, size, deadline);
+  }
+
+  /// The same as a string, empty at the end.
+  std::string recv(std::size_t size, Deadline deadline = {}) {
+    std::string data(size, '\0');
+    data.resize(recv(data.data(), size, deadline));
+    return data;
+  }
+
+  /// Sends all of it.
+  void send(std::string_view data, Deadline deadline = {}) {
+    while (!data.empty()) data.remove_prefix(self().send_some(data, deadline));
+  }
+
+ private:
+  Stream& self() { return static_cast<Stream&>(*this); }
+};
+
+}  // namespace detail
+
 /// A socket that is closed with its owner. Its calls are green whatever is patched, and throw: std::system_error,
 /// TimedOut at the deadline, GreenExit when the thread is killed.
-class Socket {
+class Socket : public detail::ByteStream<Socket> {
  public:
   Socket() = default;
   explicit Socket(int fd) : fd_(fd) {}
@@ -102,29 +132,6 @@ class Socket {
     if (fd_ >= 0) ::close(release());
   }
 
-  /// Receives up to `size` bytes, waiting for the first; returns how many, 0 at the end.
-  std::size_t recv(void* buffer, std::size_t size, Deadline deadline = {}) {
-    const ssize_t received = guv_recv(fd_, buffer, size, 0, deadline.nanoseconds());
-    if (received < 0) detail::throw_error(static_cast<int>(received));
-    return static_cast<std::size_t>(received);
-  }
-
-  /// The same as a string, empty at the end.
-  std::string recv(std::size_t size, Deadline deadline = {}) {
-    std::string data(size, '\0');
-    data.resize(recv(data.data(), size, deadline));
-    return data;
-  }
-
-  /// Sends all of it.
-  void send(std::string_view data, Deadline deadline = {}) {
-    while (!data.empty()) {
-      const ssize_t sent = guv_send(fd_, data.data(), data.size(), MSG_NOSIGNAL, deadline.nanoseconds());
-      if (sent < 0) detail::throw_error(static_cast<int>(sent));
-      data.remove_prefix(static_cast<std::size_t>(sent));
-    }
-  }
-
   /// Ends sending (SHUT_WR), receiving (SHUT_RD) or both, for all who use the socket.
   void shutdown(int how = SHUT_RDWR) { ::shutdown(fd_, how); }
 
@@ -137,6 +144,19 @@ class Socket {
   }
 
  private:
+  friend class detail::ByteStream<Socket>;
+
+  std::size_t receive_some(void* buffer, std::size_t size, Deadline deadline) {
+    return moved(guv_recv(fd_, buffer, size, 0, deadline.nanoseconds()));
+  }
+  std::size_t send_some(std::string_view data, Deadline deadline) {
+    return moved(guv_send(fd_, data.data(), data.size(), MSG_NOSIGNAL, deadline.nanoseconds()));
+  }
+  static std::size_t moved(ssize_t result) {
+    if (result < 0) detail::throw_error(static_cast<int>(result));
+    return static_cast<std::size_t>(result);
+  }
+
   int fd_ = -1;
 };
 

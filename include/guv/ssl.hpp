@@ -186,26 +186,10 @@ class SslEngine {
 
 }  // namespace detail
 
-/// A Socket with TLS. Its calls throw as Socket's do, and SslError.
-class SslSocket {
+/// A Socket with TLS. Its calls throw as Socket's do, and SslError. recv() tells of an end that the other side has
+/// announced; where the connection just ends, it throws.
+class SslSocket : public detail::ByteStream<SslSocket> {
  public:
-  /// Reads up to `size` bytes, waiting for the first; 0 when the other side has said that there are no more.
-  std::size_t recv(void* buffer, std::size_t size, Deadline deadline = {}) {
-    return static_cast<std::size_t>(checked(engine_->read(buffer, size, deadline)));
-  }
-  std::string recv(std::size_t size, Deadline deadline = {}) {
-    std::string data(size, '\0');
-    data.resize(recv(data.data(), size, deadline));
-    return data;
-  }
-
-  /// Sends all of it.
-  void send(std::string_view data, Deadline deadline = {}) {
-    while (!data.empty()) {
-      data.remove_prefix(static_cast<std::size_t>(checked(engine_->write(data.data(), data.size(), deadline))));
-    }
-  }
-
   /// Says that no more will be sent.
   void shutdown(Deadline deadline = {}) { engine_->finish(deadline); }
 
@@ -219,10 +203,18 @@ class SslSocket {
   SslSocket(Socket socket, const SslContext& context)
       : socket_(std::move(socket)), engine_(std::make_unique<detail::SslEngine>(socket_.fd(), context)) {}
 
-  static ssize_t checked(ssize_t result) {
+  friend class detail::ByteStream<SslSocket>;
+
+  std::size_t receive_some(void* buffer, std::size_t size, Deadline deadline) {
+    return checked(engine_->read(buffer, size, deadline));
+  }
+  std::size_t send_some(std::string_view data, Deadline deadline) {
+    return checked(engine_->write(data.data(), data.size(), deadline));
+  }
+  static std::size_t checked(ssize_t result) {
     if (result == -EPROTO) throw SslError("TLS");
     if (result < 0) detail::throw_error(static_cast<int>(result));
-    return result;
+    return static_cast<std::size_t>(result);
   }
 
   Socket socket_;
