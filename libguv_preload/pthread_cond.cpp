@@ -9,8 +9,11 @@ namespace guv {
 
 namespace {
 
-// glibc's __wrefs: bit 0 process-shared, bit 1 the monotonic clock.
-bool shared(const pthread_cond_t* cond) { return cond->__data.__wrefs & 1; }
+// glibc's __wrefs: bit 0 process-shared, bit 1 the monotonic clock. Its <bits/struct_mutex.h>: bit 7 of the kind. Whoever waits
+// with a mutex that is no other process's waits for threads of this one; libc would release it unheard of.
+bool shared(const pthread_cond_t* cond, const pthread_mutex_t* mutex) {
+  return (cond->__data.__wrefs & 1) && (mutex->__data.__kind & 128);
+}
 clockid_t clock_of(const pthread_cond_t* cond) { return cond->__data.__wrefs & 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME; }
 
 /// Takes the mutex back however the wait ends: POSIX wants it held in cancellation cleanup handlers too.
@@ -93,13 +96,13 @@ using namespace guv;
 
 GUV_INTERPOSE(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t* mutex)) {
   if (!runtime_started()) return real().pthread_cond_wait(cond, mutex);
-  if (shared(cond)) return offload([=] { return real().pthread_cond_wait(cond, mutex); });
+  if (shared(cond, mutex)) return offload([=] { return real().pthread_cond_wait(cond, mutex); });
   return wait(cond, mutex, Deadline::never());
 }
 
 GUV_INTERPOSE(int, pthread_cond_timedwait, (pthread_cond_t * cond, pthread_mutex_t* mutex, const timespec* until)) {
   if (!runtime_started()) return real().pthread_cond_timedwait(cond, mutex, until);
-  if (shared(cond)) return offload([=] { return real().pthread_cond_timedwait(cond, mutex, until); });
+  if (shared(cond, mutex)) return offload([=] { return real().pthread_cond_timedwait(cond, mutex, until); });
   return wait_until(cond, mutex, clock_of(cond), until);
 }
 
@@ -107,18 +110,18 @@ GUV_INTERPOSE(int, pthread_cond_clockwait,
               (pthread_cond_t * cond, pthread_mutex_t* mutex, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().pthread_cond_clockwait(cond, mutex, clock, until);
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
-  if (shared(cond)) return offload([=] { return real().pthread_cond_clockwait(cond, mutex, clock, until); });
+  if (shared(cond, mutex)) return offload([=] { return real().pthread_cond_clockwait(cond, mutex, clock, until); });
   return wait_until(cond, mutex, clock, until);
 }
 
 GUV_INTERPOSE(int, pthread_cond_signal, (pthread_cond_t * cond)) {
-  if (!runtime_started() || shared(cond)) return real().pthread_cond_signal(cond);
-  // Somebody may wait in libc, since before the gates were opened.
+  if (!runtime_started()) return real().pthread_cond_signal(cond);
+  // Somebody may wait in libc: in another process, on a helper, or since before the gates were opened.
   return runtime().lot().unpark(cond, 1) ? 0 : real().pthread_cond_signal(cond);
 }
 
 GUV_INTERPOSE(int, pthread_cond_broadcast, (pthread_cond_t * cond)) {
-  if (!runtime_started() || shared(cond)) return real().pthread_cond_broadcast(cond);
+  if (!runtime_started()) return real().pthread_cond_broadcast(cond);
   runtime().lot().unpark_all(cond);
   return real().pthread_cond_broadcast(cond);
 }
