@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 #include <memory>
 
@@ -290,6 +291,12 @@ GUV_INTERPOSE(FILE*, popen, (const char* command, const char* mode)) {
   static const auto next = GUV_NEXT(popen);
   const signals::NativeScope native;
   return next(command, mode);
+}
+
+GUV_INTERPOSE(int, wordexp, (const char* words, wordexp_t* result, int flags)) {
+  static const auto next = GUV_NEXT(wordexp);
+  const signals::NativeScope native;
+  return next(words, result, flags);
 }
 
 GUV_INTERPOSE(int, system, (const char* command)) {

@@ -66,3 +66,16 @@ GUV_INTERPOSE(int, gethostbyaddr_r,
   static const auto next = GUV_NEXT(gethostbyaddr_r);
   return resolve([=] { return next(address, length, family, entry, buffer, size, result, error); });
 }
+
+// These two wait for threads of libc's own.
+
+GUV_INTERPOSE(int, getaddrinfo_a, (int mode, gaicb* list[], int count, sigevent* event)) {
+  static const auto next = GUV_NEXT(getaddrinfo_a);
+  const auto call = [=] { return next(mode, list, count, event); };
+  return mode == GAI_WAIT ? offload(call) : call();
+}
+
+GUV_INTERPOSE(int, gai_suspend, (const gaicb* const list[], int count, const timespec* timeout)) {
+  static const auto next = GUV_NEXT(gai_suspend);
+  return offload([=] { return next(list, count, timeout); });
+}
