@@ -310,8 +310,8 @@ namespace guv {
 
 namespace {
 
-/// What the new program would otherwise inherit from the hub: its mask, and a tick on its way, which kills who has no
-/// handler for it. Comes back when exec fails.
+/// What the new program would otherwise inherit from the hub: its mask, its pending signals, and a tick on its way, which kills
+/// who has no handler for it. Comes back when exec fails.
 class Executing {
  public:
   Executing() {
@@ -325,6 +325,7 @@ class Executing {
 
  private:
   signals::MaskAsThread mask_;
+  signals::PendingAsThread pending_;
 };
 
 }  // namespace

@@ -896,6 +896,19 @@ MaskAsThread::~MaskAsThread() {
   if (active_) set_kernel_mask(all.kernel_mask);
 }
 
+PendingAsThread::PendingAsThread() : active_(self() && self()->signals.pending_set) {
+  if (!active_) return;
+  const Locked locked;
+  siginfo_t info;
+  while (dequeue(self()->signals, ~uint64_t{0}, &info)) give_back(&info);
+}
+
+PendingAsThread::~PendingAsThread() {
+  if (!active_) return;
+  const Locked locked;
+  take_over_pending(*self());
+}
+
 void NativeScope::begin(GreenThread& me) {
   // The hub goes first: from then on signals are taken as on any kernel thread.
   per_thread.hub = nullptr;

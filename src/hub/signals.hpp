@@ -161,6 +161,18 @@ class MaskAsThread {
   bool active_;
 };
 
+/// While it lives, what is pending for the calling green thread, which blocks it, is pending for this kernel thread: exec keeps it.
+class PendingAsThread {
+ public:
+  PendingAsThread();
+  ~PendingAsThread();
+  PendingAsThread(const PendingAsThread&) = delete;
+  PendingAsThread& operator=(const PendingAsThread&) = delete;
+
+ private:
+  bool active_;
+};
+
 /// Makes the calling green thread an ordinary kernel thread in the eyes of every wrapper and of the kernel: libc's spawn
 /// and vfork run a child on our own TCB, and what that child calls must not come to the parent's hub. The thread must
 /// not wait meanwhile, for the hub waits with it.
