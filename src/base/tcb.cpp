@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <link.h>
 #include <linux/futex.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -34,9 +35,15 @@ struct RobustHead {
   RobustNode* pending;
 };
 
+// As the psABI defines the vector of a thread's TLS blocks; the entry before the first counts them.
+struct DtvEntry {
+  Word block;
+  void* to_free;
+};
+
 struct Functions {
   void* (*allocate_tls)(void*);
-  void (*deallocate_tls)(void*, bool);
+  void* (*initialise_tls)(void*, bool);
   void (*static_info)(size_t*, size_t*);
   void (*call_tls_dtors)();
   void (*ctype_init)();
@@ -217,6 +224,17 @@ void relocate(uintptr_t tcb, ptrdiff_t from, ptrdiff_t to) {
   }
 }
 
+// As libc does for a stack that it has kept (get_cached_stack).
+void renew_tls(uintptr_t tcb) {
+  auto* dtv = reinterpret_cast<DtvEntry*>(word_at(tcb, 8));
+  const Word modules = dtv[-1].block;
+  for (Word i = 1; i <= modules; ++i) {
+    if (dtv[i].to_free) [[unlikely]] free(dtv[i].to_free);
+  }
+  memset(dtv, 0, (modules + 1) * sizeof(DtvEntry));
+  libc.initialise_tls(reinterpret_cast<void*>(tcb), true);
+}
+
 void link_beside_neighbour(uintptr_t tcb) {
   auto* place = reinterpret_cast<Link*>(neighbour + layout.list);
   auto* link = reinterpret_cast<Link*>(tcb + layout.list);
@@ -242,7 +260,7 @@ bool discover(const char** why_not) {
   the_main_tcb = neighbour = thread_pointer();
   begin_tids();
   *why_not = "this libc does not export what is needed to make thread control blocks";
-  if (!look_up(libc.allocate_tls, "_dl_allocate_tls") || !look_up(libc.deallocate_tls, "_dl_deallocate_tls") ||
+  if (!look_up(libc.allocate_tls, "_dl_allocate_tls") || !look_up(libc.initialise_tls, "_dl_allocate_tls_init") ||
       !look_up(libc.static_info, "_dl_get_tls_static_info") || !look_up(libc.call_tls_dtors, "__call_tls_dtors")) {
     return false;
   }
@@ -286,8 +304,7 @@ void recycle(uintptr_t tcb) {
   unsigned char kept[largest_libc_tls];
   auto* libc_block = reinterpret_cast<unsigned char*>(tcb + layout.libc_tls);
   memcpy(kept, libc_block, layout.libc_tls_size);
-  libc.deallocate_tls(reinterpret_cast<void*>(tcb), false);
-  libc.allocate_tls(reinterpret_cast<void*>(tcb));
+  renew_tls(tcb);
   memcpy(libc_block, kept, layout.libc_tls_size);
 
   // [tid … first_specific) is the thread's state; what lies behind may own heap memory and is kept.
@@ -296,7 +313,7 @@ void recycle(uintptr_t tcb) {
   relocate(tcb, from, to);
   memset(reinterpret_cast<void*>(tcb + layout.first_specific), 0, first_block_size);
   for (int i = 1; i < 32; ++i) {
-    if (const Word block = word_at(tcb, layout.specific_array + i * sizeof(Word))) {
+    if (const Word block = word_at(tcb, layout.specific_array + i * sizeof(Word))) [[unlikely]] {
       memset(reinterpret_cast<void*>(block), 0, first_block_size);
     }
   }
