@@ -279,6 +279,13 @@ GUV_INTERPOSE(int, pthread_getattr_np, (pthread_t thread, pthread_attr_t* attrib
   return 0;
 }
 
+GUV_INTERPOSE(int, pthread_setattr_default_np, (const pthread_attr_t* attributes)) {
+  static const auto real_set = GUV_NEXT(pthread_setattr_default_np);
+  const int error = real_set(attributes);
+  ask_default_stack_size();
+  return error;
+}
+
 GUV_INTERPOSE(int, pthread_setname_np, (pthread_t thread, const char* name)) {
   GreenThread* target = spawned(thread);
   if (!target) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/log.hpp"
 
@@ -15,6 +16,7 @@ namespace guv {
 namespace {
 
 Config the_config;
+std::atomic<size_t> libcs_stack_size{size_t{8} << 20};
 
 constexpr std::string_view family_names[] = {
 #define GUV_FAMILY(name) #name,
@@ -85,19 +87,22 @@ FamilyList parse_families(std::string_view list) {
 const Config& config() { return the_config; }
 
 size_t default_stack_size() {
-  if (config().stack_size) return config().stack_size;
+  return config().stack_size ? config().stack_size : libcs_stack_size.load(std::memory_order_relaxed);
+}
+
+void ask_default_stack_size() {
   pthread_attr_t attributes;
-  size_t size = size_t{8} << 20;
-  if (pthread_getattr_default_np(&attributes) == 0) {
-    pthread_attr_getstacksize(&attributes, &size);
-    pthread_attr_destroy(&attributes);
-  }
-  return size;
+  if (pthread_getattr_default_np(&attributes) != 0) return;
+  size_t size = 0;
+  pthread_attr_getstacksize(&attributes, &size);
+  pthread_attr_destroy(&attributes);
+  libcs_stack_size.store(size, std::memory_order_relaxed);
 }
 
 void read_config(uint32_t families) {
   Config& c = the_config;
   c.families = families;
+  ask_default_stack_size();
   if (const char* list = getenv("GUV_FAMILIES")) c.families = choose_families(list);
   if (const char* size = getenv("GUV_STACK_SIZE")) c.stack_size = parse_size(size);
   c.patch_libc = !says_no(getenv("GUV_PATCH_LIBC"));

@@ -29,6 +29,8 @@ const Config& config();
 
 /// Of threads that ask for no size: GUV_STACK_SIZE, else libc's default (RLIMIT_STACK, or pthread_setattr_default_np(3)).
 size_t default_stack_size();
+/// Asks libc for its default, which is kept: libc copies a whole pthread_attr_t under a lock for it.
+void ask_default_stack_size();
 
 /// Reads it. `families` are those without a word of GUV_FAMILIES.
 void read_config(uint32_t families = all_families);

@@ -40,6 +40,16 @@ static void* work(void* argument) {
   return NULL;
 }
 
+static void* say_stack(void* unused) {
+  pthread_attr_t attributes;
+  size_t stack = 0;
+  CHECK(pthread_getattr_np(pthread_self(), &attributes) == 0);
+  pthread_attr_getstacksize(&attributes, &stack);
+  pthread_attr_destroy(&attributes);
+  printf("stack of a new thread: %zu KiB\n", stack >> 10);
+  return unused;
+}
+
 int main(void) {
   sem_t looked;
   sem_init(&looked, 0, 0);
@@ -58,5 +68,6 @@ int main(void) {
   SHOW_ERROR(pthread_getattr_default_np(&defaults));
   pthread_attr_getstacksize(&defaults, &stack);
   printf("default stack: %zu KiB\n", stack >> 10);
+  join_thread(start_thread(say_stack, NULL));
   return success();
 }
