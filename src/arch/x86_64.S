@@ -16,6 +16,7 @@ guv_switch_context:
         sub     $8, %rsp
         stmxcsr (%rsp)
         fnstcw  4(%rsp)
+        mov     56(%rsp), %rdx          // the return address
         mov     %rsp, (%rdi)
         mov     8(%rsi), %rax
         mov     (%rsi), %rsp
@@ -24,15 +25,19 @@ guv_switch_context:
         wrfsbase %rax
 1:      ldmxcsr (%rsp)
         fldcw   4(%rsp)
-        add     $8, %rsp
+        cmp     56(%rsp), %rdx
+        lea     8(%rsp), %rsp
         pop     %r15
         pop     %r14
         pop     %r13
         pop     %r12
         pop     %rbx
         pop     %rbp
-        // Not `ret`: the return-stack predictor would be wrong every time.
-        pop     %rcx
+        // The processor predicts that `ret` goes where our own caller went on. So it does if the other was called from there;
+        // if not, the predictor of jumps knows better.
+        jne     3f
+        ret
+3:      pop     %rcx
         jmp     *%rcx
 2:      mov     %rax, %rsi              // arch_prctl(ARCH_SET_FS, thread_pointer)
         mov     $0x1002, %edi
