@@ -19,13 +19,12 @@ void Deadlines::place(Timer& timer) {
 }
 
 void Deadlines::arm(Timer& timer, Deadline deadline) {
-  if (timer.armed()) disarm(timer);
+  disarm(timer);
   timer.deadline = deadline;
   if (!deadline.is_never()) place(timer);
 }
 
-void Deadlines::disarm(Timer& timer) {
-  if (!timer.armed()) return;
+void Deadlines::take_out(Timer& timer) {
   timer.unlink();
   --count_;
   if (wheel_[timer.level][timer.slot].empty()) occupied_[timer.level] &= ~(uint64_t{1} << timer.slot);

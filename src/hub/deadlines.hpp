@@ -22,7 +22,9 @@ class Deadlines {
   explicit Deadlines(int64_t now) : tick_(now >> tick_bits) {}
 
   void arm(Timer& timer, Deadline deadline);
-  void disarm(Timer& timer);
+  void disarm(Timer& timer) {
+    if (timer.armed()) take_out(timer);
+  }
 
   /// Advances to `now` and calls `fire(Timer&)` for each timer that has come due, disarmed.
   template <class Fire>
@@ -75,6 +77,7 @@ class Deadlines {
     return (nanoseconds >> tick_bits) + 1;  // rounded up: never early
   }
   void place(Timer& timer);
+  void take_out(Timer& timer);
   void take_slot(int level, int slot, List<Timer>& into) {
     if (!(occupied_[level] >> slot & 1)) return;
     into.take(wheel_[level][slot]);

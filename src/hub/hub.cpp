@@ -183,44 +183,6 @@ void Hub::run_thread(void* argument) {
   me->hub->end_thread();
 }
 
-inline bool Hub::loop_is_due() {
-  if (++turns_ % turns_between_looks != 0) return false;
-  return now() - last_look_ >= slice;
-}
-
-inline void Hub::switch_away(GreenThread* me) {
-  GUV_ASSERT(critical_ == 1, "a green thread waits in the middle of a critical section");
-  ++counts_.switches;
-  GreenThread* next = loop_is_due() ? nullptr : ready_.pop_front();
-  if (!next) {
-    current_ = nullptr;
-    guv_switch_context(&me->context, &loop_context_);
-    return;
-  }
-  if (next == me) {
-    me->state = State::running;
-    return;
-  }
-  next->state = State::running;
-  current_ = next;
-  guv_switch_context(&me->context, &next->context);
-}
-
-void Hub::park(Deadline until) {
-  GreenThread* me = current_;
-  enter_critical();
-  me->timed_out = false;
-  if (me->permit) {
-    me->permit = false;
-  } else {
-    ++counts_.parks;
-    me->state = State::parked;
-    if (!until.is_never()) deadlines_.arm(me->timer, until);
-    switch_away(me);
-  }
-  leave_critical();
-}
-
 inline void Hub::make_ready(GreenThread* thread) {
   thread->state = State::ready;
   ready_.push_back(thread);

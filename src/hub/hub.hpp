@@ -5,6 +5,7 @@
 
 #include "arch/context.hpp"
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "base/stack.hpp"
 #include "hub/deadlines.hpp"
 #include "hub/green_thread.hpp"
@@ -196,6 +197,44 @@ class Hub {
   Poller poller_;
   uv_loop_s* uv_loop_ = nullptr;
 };
+
+inline bool Hub::loop_is_due() {
+  if (++turns_ % turns_between_looks != 0) return false;
+  return now() - last_look_ >= slice;
+}
+
+inline void Hub::switch_away(GreenThread* me) {
+  GUV_ASSERT(critical_ == 1, "a green thread waits in the middle of a critical section");
+  ++counts_.switches;
+  GreenThread* next = loop_is_due() ? nullptr : ready_.pop_front();
+  if (!next) {
+    current_ = nullptr;
+    guv_switch_context(&me->context, &loop_context_);
+    return;
+  }
+  if (next == me) {
+    me->state = State::running;
+    return;
+  }
+  next->state = State::running;
+  current_ = next;
+  guv_switch_context(&me->context, &next->context);
+}
+
+inline void Hub::park(Deadline until) {
+  GreenThread* me = current_;
+  enter_critical();
+  me->timed_out = false;
+  if (me->permit) {
+    me->permit = false;
+  } else {
+    ++counts_.parks;
+    me->state = State::parked;
+    if (!until.is_never()) deadlines_.arm(me->timer, until);
+    switch_away(me);
+  }
+  leave_critical();
+}
 
 inline void Critical::enter() {
   if (Hub* hub = per_thread.hub) {
