@@ -23,6 +23,7 @@ Turn& turn_in(guv_turn* turn) { return *reinterpret_cast<Turn*>(turn); }
 class TurnWait : public PlainWait {
  public:
   static constexpr bool for_kernel_threads = true;
+  static constexpr bool waits_mostly = true;
   static constexpr bool cancellation_point = false;  // wait_for looks
   static constexpr OnHandler on_handler = OnHandler::go_on;
 

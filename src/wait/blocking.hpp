@@ -25,6 +25,7 @@
 ///   bool cancellation_point           whether pthread_cancel ends it (pthreads(7))
 ///   static constexpr bool for_kernel_threads   whether kernel threads wait in the same place: then
 ///   int sleep(Deadline until)         waits as one: 0, ETIMEDOUT or EINTR
+///   static constexpr bool waits_mostly = true   may be left out: whoever waits so hardly ever finds that there is no need
 namespace guv {
 
 /// How to make an attempt: without blocking, or as the program wrote it, because the caller is no green thread.
@@ -116,7 +117,7 @@ inline void test_asynchronous_cancel(GreenThread& me) {
 }
 
 template <class On, class Attempt>
-__attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& attempt, long result) {
+__attribute__((always_inline)) inline long wait_green(GreenThread& me, On& on, Attempt& attempt, long result) {
   const Deadline until = on.deadline();
   const signals::Deferred deferred(me);
   for (;;) {
@@ -153,6 +154,12 @@ __attribute__((noinline)) long wait_green(GreenThread& me, On& on, Attempt& atte
     result = attempt(Mode::attempt);
     if (!on.would_block(result)) return result;
   }
+}
+
+/// Out of the way of callers that mostly need not wait.
+template <class On, class Attempt>
+__attribute__((noinline)) long wait_green_aside(GreenThread& me, On& on, Attempt& attempt, long result) {
+  return wait_green(me, on, attempt, result);
 }
 
 template <class On, class Attempt>
@@ -203,7 +210,11 @@ inline long blocking(On&& on, Attempt attempt) {
     me->hub->count_call();
     return result;
   }
-  return wait_green(*me, on, attempt, result);
+  if constexpr (requires { std::remove_reference_t<On>::waits_mostly; }) {
+    return wait_green(*me, on, attempt, result);
+  } else {
+    return wait_green_aside(*me, on, attempt, result);
+  }
 }
 
 /// As `blocking`, for a write that must move all of `total`: `attempt(mode, done)` moves some. What was moved before an
