@@ -106,7 +106,7 @@ GUV_INTERPOSE(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const time
 
 GUV_INTERPOSE(int, pthread_mutex_unlock, (pthread_mutex_t * mutex)) {
   if (!runtime_started()) [[unlikely]] return real().pthread_mutex_unlock(mutex);
-  const int result = real_functions.pthread_mutex_unlock(mutex);
+  if (const int error = real_functions.pthread_mutex_unlock(mutex)) [[unlikely]] return error;  // it stays locked
   runtime().lot().pass_on(mutex);
-  return result;
+  return 0;
 }

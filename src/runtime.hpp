@@ -41,7 +41,8 @@ class Runtime {
   GreenThread* main_thread_ = &first_thread_;  // after fork: the thread that called it
 };
 
-extern std::atomic<Runtime*> the_runtime;
+// Hidden: found without a look at the table of other libraries' data.
+extern __attribute__((visibility("hidden"))) std::atomic<Runtime*> the_runtime;
 
 /// Starts guv if it can be: on the process's main thread, with a libc that is understood. Says why not, once.
 bool start_runtime();

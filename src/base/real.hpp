@@ -33,8 +33,8 @@ struct Real {
 };
 #pragma GCC diagnostic pop
 
-extern Real real_functions;
-extern bool real_resolved;
+extern __attribute__((visibility("hidden"))) Real real_functions;
+extern __attribute__((visibility("hidden"))) bool real_resolved;
 void resolve_real();
 
 /// libc's own functions, found behind guv in the search order. May be called before guv's constructor ran.

@@ -56,8 +56,9 @@ void ParkingLot::wake(Bucket& bucket, AddressWaiter& waiter) {
   }
 }
 
-size_t ParkingLot::unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags, bool* overtaken) {
+size_t ParkingLot::unpark_slowly(const void* address, size_t limit, uint32_t tags, bool* overtaken) {
   Critical critical;
+  Bucket& bucket = bucket_of(address);
   SpinGuard guard(bucket.lock);
   size_t woken = 0;
   for (AddressWaiter* waiter = bucket.waiters.front(); waiter && woken < limit;) {
@@ -70,6 +71,12 @@ size_t ParkingLot::unpark_slowly(Bucket& bucket, const void* address, size_t lim
     waiter = next;
   }
   return woken;
+}
+
+void ParkingLot::pass_on_slowly(const void* address) {
+  bool overtaken = false;
+  unpark_slowly(address, 1, ~0u, &overtaken);
+  if (overtaken) [[unlikely]] give_way();
 }
 
 void ParkingLot::give_way() {

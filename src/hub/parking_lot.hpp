@@ -42,14 +42,7 @@ class ParkingLot {
   /// Costs one load when nobody is parked in that bucket.
   /// `overtaken`: whether one of them was.
   size_t unpark(const void* address, size_t limit, uint32_t tags = ~0u, bool* overtaken = nullptr) {
-    // The caller has just changed the program's state with an atomic read-modify-write; on x86 that is a full barrier.
-#if !defined(__x86_64__)
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
-    Bucket& bucket = bucket_of(address);
-    if (bucket.count.load(std::memory_order_relaxed) == 0) [[likely]]
-      return 0;
-    return unpark_slowly(bucket, address, limit, tags, overtaken);
+    return nobody_near(address) ? 0 : unpark_slowly(address, limit, tags, overtaken);
   }
   bool unpark_one(const void* address) { return unpark(address, 1) != 0; }
   void unpark_all(const void* address) { unpark(address, SIZE_MAX); }
@@ -60,9 +53,7 @@ class ParkingLot {
   /// As unpark_one, for what the first to come gets (a mutex). If who is woken was overtaken before, the caller gives way: it
   /// may want the same again at once, and may be made to yield only where it has it.
   void pass_on(const void* address) {
-    bool overtaken = false;
-    unpark(address, 1, ~0u, &overtaken);
-    if (overtaken) [[unlikely]] give_way();
+    if (!nobody_near(address)) pass_on_slowly(address);
   }
 
   /// Wakes at most `wake` waiters at `from` and moves at most `move` others to `to`; returns how many in all.
@@ -94,7 +85,15 @@ class ParkingLot {
     const auto key = reinterpret_cast<uintptr_t>(address) >> 2;
     return buckets_[(key * 0x9E3779B97F4A7C15u) >> (64 - bucket_bits)];
   }
-  size_t unpark_slowly(Bucket& bucket, const void* address, size_t limit, uint32_t tags, bool* overtaken);
+  /// The caller has just changed the program's state with an atomic read-modify-write; on x86 that is a full barrier.
+  bool nobody_near(const void* address) {
+#if !defined(__x86_64__)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+    return bucket_of(address).count.load(std::memory_order_relaxed) == 0;
+  }
+  size_t unpark_slowly(const void* address, size_t limit, uint32_t tags, bool* overtaken);
+  void pass_on_slowly(const void* address);
   static void wake(Bucket& bucket, AddressWaiter& waiter);
 
   Bucket buckets_[1 << bucket_bits];
