@@ -44,7 +44,7 @@ struct Chunk {
 struct Everything {
   struct sigaction actions[signal_count + 1];  // what the program set
   uint32_t blocked_by[signal_count + 1];       // how many green threads block it
-  uint64_t blocked_in_all = 0;                 // the sum of those
+  uint64_t blocked_by_some = 0;                // where that is not 0
   uint64_t thread_count = 0;
   uint64_t kernel_mask = 0;                    // this hub's, as we set it
   ThreadSignals process;                       // sent to the process while nobody could take them
@@ -103,19 +103,24 @@ void install(int signal) {
 
 // ---- masks ------------------------------------------------------------------------------------------------------
 
-void count_blocked(uint64_t bits, int step) {
-  for (; bits; bits &= bits - 1) {
-    all.blocked_by[__builtin_ctzll(bits) + 1] += step;
-    all.blocked_in_all += step;
-  }
+template <class Visit>
+void for_each_signal(uint64_t set, Visit visit) {
+  for (; set; set &= set - 1) visit(__builtin_ctzll(set) + 1);
+}
+
+void count_blocked(uint64_t set, int step) {
+  for_each_signal(set, [=](int signal) {
+    all.blocked_by[signal] += step;
+    all.blocked_by_some &= ~bit(signal);
+    if (all.blocked_by[signal]) all.blocked_by_some |= bit(signal);
+  });
 }
 
 void update_kernel_mask() {
-  if (all.blocked_in_all == 0 && all.kernel_mask == 0) return;
   uint64_t mask = 0;
-  for (int signal = 1; signal <= signal_count; ++signal) {
-    if (all.blocked_by[signal] && all.blocked_by[signal] == all.thread_count) mask |= bit(signal);
-  }
+  for_each_signal(all.blocked_by_some, [&](int signal) {
+    if (all.blocked_by[signal] == all.thread_count) mask |= bit(signal);
+  });
   if (mask == all.kernel_mask) return;
   all.kernel_mask = mask;
   set_kernel_mask(mask);
@@ -860,7 +865,7 @@ void after_fork(GreenThread& survivor) {
   const uint64_t mask = survivor.signals.mask;
   all.lock.reset();
   memset(all.blocked_by, 0, sizeof all.blocked_by);
-  all.blocked_in_all = 0;
+  all.blocked_by_some = 0;
   // A child begins with no pending signals (fork(2)).
   all.free_nodes.abandon();
   for (Chunk* chunk = all.chunks; chunk; chunk = chunk->next) {
