@@ -28,8 +28,11 @@ class Deadline {
   Deadline(std::chrono::steady_clock::time_point moment)
       : nanoseconds_(std::chrono::nanoseconds(moment.time_since_epoch()).count()) {}
 
+  /// Whether it is never().
   constexpr bool is_never() const { return nanoseconds_ == GUV_NEVER; }
+  /// Whether it is at_once().
   constexpr bool is_at_once() const { return nanoseconds_ == 0; }
+  /// Whether it has passed by now.
   bool passed() const { return !is_never() && guv_now() >= nanoseconds_; }
 
   /// As the functions of guv.h take it.

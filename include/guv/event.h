@@ -17,6 +17,8 @@ typedef struct guv_event guv_event;
 
 /** Returns an event to which nothing has been sent; NULL without memory. */
 GUV_API guv_event* guv_event_new(void);
+
+/** NULL is ignored. */
 GUV_API void guv_event_free(guv_event* event);
 
 /** Wakes the waiters with `value`. -EALREADY when something has been sent already, and not reset since. */
@@ -47,11 +49,15 @@ typedef struct guv_link_id {
 
 /** Returns a flag that is not set; NULL without memory. */
 GUV_API guv_tevent* guv_tevent_new(void);
+
+/** NULL is ignored. */
 GUV_API void guv_tevent_free(guv_tevent* event);
 
 /** Sets the flag, and wakes all who wait for it, even if it is cleared at once. -ENOMEM: set, but not all links will be
  *  called. */
 GUV_API int guv_tevent_set(guv_tevent* event);
+
+/** Clears the flag: who waits from now on waits until it is set again. */
 GUV_API void guv_tevent_clear(guv_tevent* event);
 
 /** Returns 1 if the flag is set, else 0. */
@@ -74,6 +80,8 @@ typedef struct guv_async_result guv_async_result;
 
 /** Returns one without a result; NULL without memory. */
 GUV_API guv_async_result* guv_async_result_new(void);
+
+/** NULL is ignored. */
 GUV_API void guv_async_result_free(guv_async_result* result);
 
 /** Gives the value. -EALREADY when there is a value or an error already. */

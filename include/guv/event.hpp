@@ -186,6 +186,7 @@ class TEvent {
     set_ = false;
   }
 
+  /// Whether the flag is set; ready() is the same.
   bool is_set() const {
     const std::lock_guard guard(lock_);
     return set_;

@@ -145,6 +145,7 @@ GUV_API void guv_http_stream_shutdown(guv_http_stream* stream);
 
 /* ---- WebSockets -------------------------------------------------------------------------------------------------- */
 
+/** What is called for each WebSocket, on the green thread of its connection. */
 typedef void (*guv_websocket_handler)(guv_websocket* socket, void* argument);
 
 /** How a WebSocket is served; zero what shall be as in websocket.hpp's WebSocketOptions, where each is explained. */

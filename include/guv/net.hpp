@@ -32,8 +32,14 @@ namespace guv::inline v1 {
 /// The address of a socket: of IP, of IPv6, or of a Unix socket.
 class Address {
  public:
+  /// None: its family is AF_UNSPEC.
   Address() = default;
-  Address(const sockaddr* address, socklen_t size) : size_(size) { std::memcpy(&storage_, address, size); }
+
+  /// As the calls of libc have it; throws std::system_error (EINVAL) where it is longer than any is.
+  Address(const sockaddr* address, socklen_t size) : size_(size) {
+    if (size > sizeof storage_) detail::throw_error(-EINVAL);
+    std::memcpy(&storage_, address, size);
+  }
 
   /// A Unix socket's; throws std::system_error (ENAMETOOLONG) for more than 107 bytes.
   static Address unix_path(std::string_view path) {
@@ -44,6 +50,7 @@ class Address {
     return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
   }
 
+  /// AF_INET, AF_INET6 or AF_UNIX.
   int family() const { return storage_.ss_family; }
 
   /// "192.0.2.1", "2001:db8::1", or a Unix socket's path.
@@ -66,6 +73,7 @@ class Address {
     }
   }
 
+  /// For bind(2) and its kin.
   const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t size() const { return size_; }
 
@@ -113,7 +121,10 @@ class ByteStream {
 /// TimedOut at the deadline, GreenExit when the thread is killed.
 class Socket : public detail::ByteStream<Socket> {
  public:
+  /// None.
   Socket() = default;
+
+  /// Takes a descriptor over.
   explicit Socket(int fd) : fd_(fd) {}
   Socket(Socket&& other) noexcept : fd_(other.release()) {}
   Socket& operator=(Socket&& other) noexcept {
@@ -123,11 +134,14 @@ class Socket : public detail::ByteStream<Socket> {
   ~Socket() { close(); }
 
   explicit operator bool() const { return fd_ >= 0; }
+
+  /// The descriptor, which stays the Socket's; -1 of none.
   int fd() const { return fd_; }
 
   /// Gives the descriptor to the caller.
   int release() { return std::exchange(fd_, -1); }
 
+  /// Closes it now. Who waits for it in another thread gets EBADF.
   void close() {
     if (fd_ >= 0) ::close(release());
   }
@@ -232,7 +246,7 @@ inline bool is_accept_shortage(int error) {
 }  // namespace detail
 
 /// A listening socket at this address; port 0 is any that is free. SO_REUSEADDR is set, so that a server can be started
-/// again at once.
+/// again at once. Throws std::system_error, as socket(2), bind(2) and listen(2) fail.
 inline Socket listen(const Address& address, int backlog = 511) {
   Socket socket = detail::make_socket(address.family());
   const int on = 1;
@@ -241,20 +255,22 @@ inline Socket listen(const Address& address, int backlog = 511) {
   return socket;
 }
 
-/// The same by name or number of the host; empty is all of this host's addresses.
+/// The same by name or number of the host; empty is all of this host's addresses. Throws std::runtime_error when the
+/// name has no address.
 inline Socket listen(const std::string& host, std::uint16_t port, int family = AF_INET, int backlog = 511) {
   const auto found = detail::resolve(host, port, family, AI_PASSIVE);
   return listen(Address(found->ai_addr, found->ai_addrlen), backlog);
 }
 
-/// A socket connected to this address.
+/// A socket connected to this address. Throws std::system_error, as connect(2) fails, and TimedOut at the deadline.
 inline Socket connect(const Address& address, Deadline deadline = {}) {
   Socket socket = detail::make_socket(address.family());
   detail::check(guv_connect(socket.fd(), address.data(), address.size(), deadline.nanoseconds()));
   return socket;
 }
 
-/// The same by name or number of the host: to the first of its addresses that answers.
+/// The same by name or number of the host: to the first of its addresses that answers. Throws std::runtime_error when
+/// the name has no address.
 inline Socket connect(const std::string& host, std::uint16_t port, Deadline deadline = {}, int family = AF_UNSPEC) {
   const auto found = detail::resolve(host, port, family, 0);
   for (const addrinfo* each = found.get();; each = each->ai_next) {

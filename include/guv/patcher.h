@@ -38,6 +38,8 @@ GUV_API void* guv_original(const char* name);
  *  itself is green where the families are switched on. Threads that are made meanwhile are green ones, whose calls are
  *  as everywhere. Brings `sync` with it. */
 GUV_API void guv_enter_patched(void);
+
+/** Ends what the last guv_enter_patched of this thread has begun. */
 GUV_API void guv_leave_patched(void);
 
 /** Returns what `function(argument)` does, called between the two; they are left however it ends. */
@@ -54,7 +56,8 @@ struct guv_import {
   void* function;
 };
 
-/** For guv_import_patched: the libraries that it needs, too; libc and those of guv are left out. */
+/** For guv_import_patched: the libraries that it needs, too; libc and those of guv are left out. For a library that has
+ *  another make its calls. libpq and libcurl make theirs themselves, with TLS too. */
 #define GUV_WITH_DEPENDENCIES 0x40000000
 
 /** Loads a library as dlopen(path, flags) does and rebinds what it imports of libc to guv: its calls are green,

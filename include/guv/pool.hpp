@@ -178,7 +178,9 @@ struct NoRefill {
 /// of for a place, which might never come. Copies are the same pool; threads run on when the last one goes.
 class GreenPool {
  public:
+  /// A pool of no threads yet.
   explicit GreenPool(size_t size = 1000) : state_(std::make_shared<detail::PoolState>(static_cast<long>(size))) {}
+
   /// As guv::spawn, when there is a place.
   template <class Function, class... Arguments>
   auto spawn(Function&& function, Arguments&&... arguments) {
@@ -226,6 +228,7 @@ class GreenPool {
   size_t running() const { return static_cast<size_t>(state_->running()); }
   /// How many threads wait for a place.
   size_t waiting() const { return state_->waiting(); }
+  /// How many there may be.
   size_t size() const { return static_cast<size_t>(state_->size()); }
 
   /// Changes the size. Threads that are too many run to their end.

@@ -259,6 +259,7 @@ class LightQueue : public detail::BasicQueue<T, detail::Ring<T>> {
 template <class T, class Compare = std::less<T>>
 class PriorityQueue : public detail::TaskQueue<T, detail::Heap<T, Compare>> {
  public:
+  /// `compare(a, b)` says whether a is to come before b.
   explicit PriorityQueue(std::optional<size_t> maxsize = unbounded, Compare compare = {})
       : detail::TaskQueue<T, detail::Heap<T, Compare>>(maxsize, detail::Heap<T, Compare>(std::move(compare))) {}
 };

@@ -19,6 +19,8 @@ GUV_API guv_semaphore* guv_semaphore_new(long value);
 
 /** As guv_semaphore_new, for one that never has more permits than at first. */
 GUV_API guv_semaphore* guv_bounded_semaphore_new(long value);
+
+/** NULL is ignored. */
 GUV_API void guv_semaphore_free(guv_semaphore* semaphore);
 
 /** Takes a permit, and waits until there is one; -ETIMEDOUT. */
@@ -39,6 +41,8 @@ typedef struct guv_capped_semaphore guv_capped_semaphore;
 
 /** NULL without memory, or unless 0 <= count <= limit. */
 GUV_API guv_capped_semaphore* guv_capped_semaphore_new(long count, long limit);
+
+/** NULL is ignored. */
 GUV_API void guv_capped_semaphore_free(guv_capped_semaphore* semaphore);
 
 /** Takes a permit, and waits until there is one; -ETIMEDOUT. */

@@ -135,6 +135,7 @@ class BoundedSemaphore : public detail::PlainSemaphore {
  public:
   using Guard = std::unique_lock<BoundedSemaphore>;
 
+  /// Throws std::invalid_argument when `value` is negative.
   explicit BoundedSemaphore(long value = 1) : PlainSemaphore(value), limit_(value) {}
 
   /// As Semaphore::release; throws std::invalid_argument, and gives nothing back, when there are as many as at first.
@@ -143,6 +144,7 @@ class BoundedSemaphore : public detail::PlainSemaphore {
   }
   void unlock() { release(); }
 
+  /// As Semaphore's.
   long balance() const { return permits_.balance(); }
   bool bounded() const { return false; }
 

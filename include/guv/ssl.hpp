@@ -193,7 +193,9 @@ class SslSocket : public detail::ByteStream<SslSocket> {
   /// Says that no more will be sent.
   void shutdown(Deadline deadline = {}) { engine_->finish(deadline); }
 
+  /// What it was made of, which stays its own.
   const Socket& socket() const { return socket_; }
+  /// For what OpenSSL tells of the connection: the peer's certificate, the cipher.
   SSL* ssl() const { return engine_->get(); }
 
  private:

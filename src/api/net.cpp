@@ -19,7 +19,6 @@ struct Borrowed {
 extern "C" {
 
 int guv_listen(const sockaddr* address, socklen_t size, int backlog) {
-  if (size > sizeof(sockaddr_storage)) return -EINVAL;
   return without_exceptions([&] { return guv::listen(guv::Address(address, size), backlog).release(); });
 }
 

@@ -26,6 +26,14 @@ TEST(Connect, TriesAllAddressesOfAName) {
 
 TEST(Connect, UnknownNamesSaySo) { EXPECT_THROW(guv::connect("no-such-host.invalid", 1), std::runtime_error); }
 
+TEST(Address, IsNoLongerThanAddressesAre) {
+  const std::vector<char> long_one(sizeof(sockaddr_storage) + 1);
+  const auto* address = reinterpret_cast<const sockaddr*>(long_one.data());
+  EXPECT_THROW(guv::Address(address, static_cast<socklen_t>(long_one.size())), std::system_error);
+  EXPECT_EQ(guv_listen(address, static_cast<socklen_t>(long_one.size()), 1), -EINVAL);
+  EXPECT_THROW(guv::Address::unix_path(std::string(108, 'x')), std::system_error);
+}
+
 TEST(Listen, TellsItsAddress) {
   const guv::Socket listener = guv::listen("127.0.0.1", 0);
   EXPECT_EQ(listener.address().host(), "127.0.0.1");
