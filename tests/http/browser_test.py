@@ -19,11 +19,12 @@ CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 class Browser(unittest.TestCase):
     def test_text_bytes_subprotocol_compression_and_close(self):
         with Server(access_log=1) as server, tempfile.TemporaryDirectory() as profile:
-            command = [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
-                       '--disable-background-networking', f'--user-data-dir={profile}', '--remote-debugging-port=0',
+            command = [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
+                       '--no-first-run', '--disable-background-networking', f'--user-data-dir={profile}', '--remote-debugging-port=0',
                        f'http://127.0.0.1:{server.port}/page']
             with open(os.path.join(profile, 'said'), 'wb+') as said:
-                browser = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
+                browser = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                                           start_new_session=True)
                 try:
                     seen = self.watch(server, browser)
                 finally:

@@ -200,8 +200,9 @@ class Environ(TestCase):
     def test_variables(self):
         variables = self.environ('GET /environ?a=%20b HTTP/1.1\r\nHost: h\r\nContent-Type: t/x\r\nContent-Length: 0\r\n'
                                  'X-Two: 1\r\nx-two: 2\r\nX_Two: no\r\nContent_Length: 7\r\n\r\n')
-        expected = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/environ', 'QUERY_STRING': 'a=%20b', 'SERVER_NAME': '127.0.0.1',
-                    'SERVER_PORT': str(self.server.port), 'SERVER_PROTOCOL': 'HTTP/1.1', 'REMOTE_ADDR': '127.0.0.1',
+        expected = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/environ', 'QUERY_STRING': 'a=%20b',
+                    'SERVER_NAME': '127.0.0.1', 'SERVER_PORT': str(self.server.port), 'SERVER_PROTOCOL': 'HTTP/1.1',
+                    'REMOTE_ADDR': '127.0.0.1',
                     'REQUEST_SCHEME': 'http', 'CONTENT_TYPE': 't/x', 'CONTENT_LENGTH': '0', 'HTTP_HOST': 'h',
                     'HTTP_X_TWO': '1,2'}
         self.assertEqual({name: variables[name] for name in expected}, expected)

@@ -52,8 +52,8 @@ class Leaks(unittest.TestCase):
             time.sleep(0.5)
             self.at_rest = len(os.listdir(f'/proc/{server.process.pid}/fd'))
             before, growths = None, []
-            # More threads at once than ever before take memory that is kept. A leak grows every time: by more than this, for
-            # what a request loses is lost ten times a round.
+            # More threads at once than ever before take memory that is kept. A leak grows every time: by more than this,
+            # for what a request loses is lost ten times a round.
             while not growths or (growths[-1] > 1000 and len(growths) < 12):
                 for _ in range(5):
                     all_of_it(server)

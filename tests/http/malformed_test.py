@@ -1,4 +1,5 @@
-"""What libguv_http answers to requests that are wrong, and to clients that mean harm. Usage: malformed_test.py http_server"""
+"""What libguv_http answers to requests that are wrong, and to clients that mean harm.
+Usage: malformed_test.py path/to/http_server"""
 import time
 import unittest
 

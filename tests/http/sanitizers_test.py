@@ -1,4 +1,5 @@
-"""The sanitizers of http_server_sanitized do find what is lost. Usage: sanitizers_test.py path/to/http_server_sanitized"""
+"""The sanitizers of http_server_sanitized do find what is lost.
+Usage: sanitizers_test.py path/to/http_server_sanitized"""
 import unittest
 
 from client import Server, get

@@ -18,8 +18,8 @@ class Tls(unittest.TestCase):
     def setUpClass(cls):
         directory = cls.enterClassContext(tempfile.TemporaryDirectory())
         cls.certificate, key = os.path.join(directory, 'cert.pem'), os.path.join(directory, 'key.pem')
-        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-                        '-addext', 'subjectAltName=DNS:localhost', '-out', cls.certificate, '-keyout', key],
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2',
+                        '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-out', cls.certificate, '-keyout', key],
                        check=True, capture_output=True)
         cls.process = subprocess.Popen([client.SERVER, cls.certificate, key], stdout=subprocess.PIPE)
         cls.addClassCleanup(cls.process.stdout.close)
@@ -90,7 +90,8 @@ class Tls(unittest.TestCase):
     def test_curl(self):
         command = ['curl', '-sS', '--max-time', str(PATIENCE), '--cacert', self.certificate]
         url = f'https://localhost:{self.port}/hello'
-        self.assertEqual(subprocess.run([*command, url, url], check=True, capture_output=True).stdout, b'Hello, https!' * 2)
+        said = subprocess.run([*command, url, url], check=True, capture_output=True).stdout
+        self.assertEqual(said, b'Hello, https!' * 2)
 
 
 if __name__ == '__main__':
