@@ -59,7 +59,8 @@ bool Hub::adopt_caller(GreenThread& main_thread, const char** why_not) {
     *why_not = "no file descriptors left for the hub";
     return false;
   }
-  void* memory = mmap(nullptr, loop_stack_size, PROT_READ | PROT_WRITE,
+  const size_t size = loop_stack_size + tcb::static_size();
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (memory == MAP_FAILED) {
     *why_not = "no memory for the hub's stack";
@@ -67,8 +68,7 @@ bool Hub::adopt_caller(GreenThread& main_thread, const char** why_not) {
   }
   auto* stack = static_cast<char*>(memory);
   mprotect(stack, StackPool::guard_size, PROT_NONE);
-  const uintptr_t loop_tcb = tcb::build(reinterpret_cast<uintptr_t>(stack) + loop_stack_size,
-                                        reinterpret_cast<uintptr_t>(stack), loop_stack_size);
+  const uintptr_t loop_tcb = tcb::build(reinterpret_cast<uintptr_t>(stack) + size, reinterpret_cast<uintptr_t>(stack), size);
   if (!loop_tcb) {
     *why_not = "no memory for the hub's thread control block";
     return false;
