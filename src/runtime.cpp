@@ -1,5 +1,6 @@
 #include "runtime.hpp"
 
+#include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@ namespace guv {
 std::atomic<Runtime*> the_runtime{nullptr};
 void (*on_runtime_start)() = nullptr;
 
+namespace {
+
+// ThreadSanitizer keeps its own account of kernel threads and their stacks, and ends the program where that is wrong.
+bool watched_by_thread_sanitizer() { return dlsym(RTLD_DEFAULT, "__tsan_init"); }
+
+}  // namespace
+
 bool start_runtime() {
   static bool refused = false;
   if (runtime_started()) return true;
@@ -24,7 +32,9 @@ bool start_runtime() {
   if (refused || sys::call(SYS_gettid) != sys::call(SYS_getpid)) return false;
   void* memory = mmap(nullptr, sizeof(Runtime), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const char* why_not = "no memory";
-  if (memory != MAP_FAILED) {
+  if (watched_by_thread_sanitizer()) {
+    why_not = "ThreadSanitizer watches the threads of this program";
+  } else if (memory != MAP_FAILED) {
     choose_thread_pointer_switch();
     if (tcb::discover(&why_not)) {
       auto* fresh = new (memory) Runtime;
