@@ -52,6 +52,8 @@ def main():
     parser.add_argument('program', type=Path)
     options = parser.parse_args()
     options.preload, options.program = options.preload.resolve(), options.program.resolve()
+    if options.sanitizer:
+        options.sanitizer = options.sanitizer.resolve()
     for seed in options.seed or [1]:
         compare(options, seed)
 
