@@ -355,6 +355,12 @@ long raw_exit(Words a) {
 
 long raw_tkill(Words a) { return tgkill(getpid(), static_cast<pid_t>(a[0]), static_cast<int>(a[1])); }
 
+/// For calls whose first argument may be what gettid() told a green thread.
+template <long number>
+long by_tid(Words a) {
+  return sys::result(sys::call(number, kernel_id(static_cast<pid_t>(a[0])), a[1], a[2], a[3]));
+}
+
 // ---- new processes ------------------------------------------------------------------------------------------------------
 
 /// A child with memory of its own begins where its parent is; as with _Fork, there is only the caller left in it. The
@@ -455,6 +461,11 @@ constexpr Row rows[] = {
     // processes and signals
     GUV_NUMBER(wait4), {SYS_waitid, &raw_waitid}, {SYS_fork, &raw_fork}, {SYS_vfork, &raw_fork}, {SYS_clone, &raw_clone},
     {SYS_clone3, &raw_clone3}, {SYS_exit_group, [](Words a) -> long { _exit(static_cast<int>(a[0])); }},
+    {SYS_sched_setaffinity, &by_tid<SYS_sched_setaffinity>}, {SYS_sched_getaffinity, &by_tid<SYS_sched_getaffinity>},
+    {SYS_sched_setscheduler, &by_tid<SYS_sched_setscheduler>}, {SYS_sched_getscheduler, &by_tid<SYS_sched_getscheduler>},
+    {SYS_sched_setparam, &by_tid<SYS_sched_setparam>}, {SYS_sched_getparam, &by_tid<SYS_sched_getparam>},
+    {SYS_sched_setattr, &by_tid<SYS_sched_setattr>}, {SYS_sched_getattr, &by_tid<SYS_sched_getattr>},
+    {SYS_sched_rr_get_interval, &by_tid<SYS_sched_rr_get_interval>}, {SYS_prlimit64, &by_tid<SYS_prlimit64>},
     GUV_NUMBER(pause), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
     {SYS_rt_sigprocmask, &raw_sigprocmask}, {SYS_rt_sigpending, &raw_sigpending},
     {SYS_rt_sigtimedwait, &raw_sigtimedwait}, {SYS_rt_sigsuspend, &raw_sigsuspend}, {SYS_rt_sigaction, &raw_sigaction},

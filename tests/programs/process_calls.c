@@ -37,6 +37,13 @@ static void by_id(void) {
   struct rlimit limit;
   SHOW(prlimit(gettid(), RLIMIT_NOFILE, NULL, &limit));
   SHOW(tgkill(getpid(), gettid(), 0));
+  CHECK(syscall(SYS_sched_getaffinity, gettid(), sizeof set, &set) > 0);
+  SHOW(syscall(SYS_sched_setaffinity, gettid(), sizeof set, &set));
+  SHOW(syscall(SYS_sched_getscheduler, gettid()));
+  SHOW(syscall(SYS_prlimit64, gettid(), RLIMIT_NOFILE, NULL, &limit));
+  struct { uint32_t size, policy; uint64_t others[6]; } attributes = {.size = sizeof attributes};
+  SHOW(syscall(SYS_sched_getattr, gettid(), &attributes, sizeof attributes, 0));
+  SHOW(syscall(SYS_sched_setattr, gettid(), &attributes, 0));
   char name[16] = "";
   CHECK(prctl(PR_SET_NAME, "a name of 15 ch.") == 0 && prctl(PR_GET_NAME, name) == 0);
   puts(name);
