@@ -24,9 +24,9 @@ void call_on_hub(Function function) {
   auto call = std::make_unique<Function>(std::move(function));
   detail::check(guv_call_on_hub(
       [](void* argument) {
-        const std::unique_ptr<Function> call(static_cast<Function*>(argument));
+        const std::unique_ptr<Function> due(static_cast<Function*>(argument));
         try {
-          (*call)();
+          (*due)();
         } catch (...) {
           detail::print_exception("a callback");
         }
@@ -47,17 +47,17 @@ auto offload(Function&& function) -> std::invoke_result_t<Function> {
   } call{function, {}, nullptr};
   detail::check(guv_offload(
       [](void* argument) -> void* {
-        auto& call = *static_cast<Call*>(argument);
+        auto& made = *static_cast<Call*>(argument);
         try {
           if constexpr (std::is_void_v<R>) {
-            std::invoke(call.function);
+            std::invoke(made.function);
           } else {
-            call.value.emplace(std::invoke(call.function));
+            made.value.emplace(std::invoke(made.function));
           }
         } catch (abi::__forced_unwind&) {
           throw;
         } catch (...) {
-          call.exception = std::current_exception();
+          made.exception = std::current_exception();
         }
         return nullptr;
       },

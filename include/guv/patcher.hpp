@@ -62,10 +62,9 @@ auto patch_function(Function function) {
 /// A name that an object imports, and the function that it shall have instead.
 struct Import : guv_import {
   template <class Result, class... Parameters>
-  Import(const char* name, Result (*function)(Parameters...)) : guv_import{name, reinterpret_cast<void*>(function)} {}
+  Import(const char* import, Result (*with)(Parameters...)) : guv_import{import, reinterpret_cast<void*>(with)} {}
   template <class Result, class... Parameters>
-  Import(const char* name, Result (*function)(Parameters..., ...))
-      : guv_import{name, reinterpret_cast<void*>(function)} {}
+  Import(const char* import, Result (*with)(Parameters..., ...)) : guv_import{import, reinterpret_cast<void*>(with)} {}
 };
 
 /// What has been rebound in an object. Puts it back at its end.

@@ -86,9 +86,9 @@ template <class T, class Compare>
 class Heap : private Stack<T> {
  public:
   explicit Heap(Compare compare) : compare_(std::move(compare)) {}
-  Heap larger(size_t capacity) const {
+  Heap larger(size_t items) const {
     Heap other(compare_);
-    other.items_.reserve(capacity);
+    other.items_.reserve(items);
     return other;
   }
 
