@@ -1,4 +1,5 @@
 // The hub, for programs that have something to do there, and the way off it.
+#include <memory>
 #include <new>
 
 #include "api/api.hpp"
@@ -19,9 +20,8 @@ int guv_call_on_hub(void (*function)(void*), void* argument) {
   call->function = function;
   call->argument = argument;
   call->Post::call = [](Hub::Post& post) {
-    const Call call = static_cast<Call&>(post);
-    delete &static_cast<Call&>(post);
-    call.function(call.argument);
+    const std::unique_ptr<Call> call(static_cast<Call*>(&post));
+    call->function(call->argument);
   };
   runtime().hub().post(*call);
   return 0;

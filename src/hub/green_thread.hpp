@@ -8,6 +8,7 @@
 
 #include "arch/context.hpp"
 #include "base/clock.hpp"
+#include "base/inbox.hpp"
 #include "base/list.hpp"
 #include "base/stack.hpp"
 #include "hub/deadlines.hpp"
@@ -66,12 +67,17 @@ struct Timeout : Timer, TimeoutLink {
 struct ReadyLink : ListNode {};    // in the hub's ready queue
 struct SiblingLink : ListNode {};  // among all threads of the hub
 
-/// A thread of the program that runs on a hub. Its memory lies at the top of its own stack, above its TCB, and is never
-/// unmapped: a late unpark finds a thread, if perhaps a new one, for which it is a spurious wake-up.
-struct GreenThread : ReadyLink, SiblingLink {
+/// What an unpark from another kernel thread needs. It may come late, when the memory is about to be another thread's: not
+/// touched then.
+struct Reachable : InboxLink {
+  Hub* hub = nullptr;
+  std::atomic<bool> in_inbox{false};
+};
+
+/// What begins anew with each thread.
+struct ThreadLife : ReadyLink, SiblingLink {
   // Hot: touched by every switch.
   Context context;
-  Hub* hub = nullptr;
   State state = State::ready;
   bool permit = false;            // unparked while not parked: the next park returns at once
   bool cancel_requested = false;  // pthread_cancel was called; glibc's own flags are in the TCB
@@ -79,9 +85,6 @@ struct GreenThread : ReadyLink, SiblingLink {
   bool timed_out = false;         // the last park ended by its deadline
   SleepTimer timer;
 
-  // Unparked from other kernel threads: kept over recycling.
-  std::atomic<GreenThread*> inbox_next{nullptr};
-  std::atomic<bool> in_inbox{false};
   std::atomic<bool> returned{false};  // from elsewhere: its registers are saved again
 
   Trip* trip = nullptr;  // while it is elsewhere
@@ -120,6 +123,10 @@ struct GreenThread : ReadyLink, SiblingLink {
 
   pthread_t pthread() const { return static_cast<pthread_t>(handle); }
 };
+
+/// A thread of the program that runs on a hub. Its memory lies at the top of its own stack, above its TCB, and is never
+/// unmapped: a late unpark finds a thread, if perhaps a new one, for which it is a spurious wake-up.
+struct GreenThread : Reachable, ThreadLife {};
 
 /// Thread-local: one of these in the static TLS of every thread, green or kernel. For a green thread `self` is set when
 /// its TCB is made, so that a pthread_t leads to its GreenThread by one load.

@@ -123,11 +123,7 @@ GreenThread* Hub::spawn(const SpawnOptions& options, void* (*start)(void*), void
   if (reused) {
     handle = thread->handle;
     tcb::recycle(handle);
-    GreenThread* inbox_next = thread->inbox_next.load(std::memory_order_relaxed);
-    const bool in_inbox = thread->in_inbox.load(std::memory_order_relaxed);
-    new (thread) GreenThread;
-    thread->inbox_next.store(inbox_next, std::memory_order_relaxed);
-    thread->in_inbox.store(in_inbox, std::memory_order_relaxed);
+    new (static_cast<ThreadLife*>(thread)) ThreadLife;
   } else {
     new (thread) GreenThread;
     handle = tcb::build(place, reinterpret_cast<uintptr_t>(low), stack_size);
@@ -219,10 +215,7 @@ void Hub::unpark(GreenThread* thread) {
 
 void Hub::unpark_from_elsewhere(GreenThread* thread) {
   if (thread->in_inbox.exchange(true, std::memory_order_acq_rel)) return;
-  GreenThread* first = inbox_.load(std::memory_order_relaxed);
-  do {
-    thread->inbox_next.store(first, std::memory_order_relaxed);
-  } while (!inbox_.compare_exchange_weak(first, thread, std::memory_order_seq_cst, std::memory_order_relaxed));
+  unparked_.put(*thread);
   if (asleep_.load(std::memory_order_seq_cst)) wake_loop();
 }
 
@@ -247,28 +240,12 @@ void Hub::forget(Timeout& timeout) {
 }
 
 void Hub::post(Post& post) {
-  Post* first = posted_.load(std::memory_order_relaxed);
-  do {
-    post.next = first;
-  } while (!posted_.compare_exchange_weak(first, &post, std::memory_order_seq_cst, std::memory_order_relaxed));
+  posted_.put(post);
   if (asleep_.load(std::memory_order_seq_cst)) wake_loop();
 }
 
 void Hub::make_posted_calls() {
-  if (posted_.load(std::memory_order_relaxed) == nullptr) return;
-  Post* newest_first = posted_.exchange(nullptr, std::memory_order_acq_rel);
-  Post* oldest_first = nullptr;
-  while (newest_first) {
-    Post* next = newest_first->next;
-    newest_first->next = oldest_first;
-    oldest_first = newest_first;
-    newest_first = next;
-  }
-  while (oldest_first) {
-    Post* post = oldest_first;
-    oldest_first = post->next;
-    post->call(*post);
-  }
+  posted_.take_all([](Post& post) { post.call(post); });
 }
 
 void Hub::wake_loop() {
@@ -276,30 +253,14 @@ void Hub::wake_loop() {
   sys::call(SYS_write, wake_fd_, &one, sizeof one);
 }
 
-void Hub::take_inbox() {
-  if (inbox_.load(std::memory_order_relaxed) == nullptr) return;
-  GreenThread* newest_first = inbox_.exchange(nullptr, std::memory_order_acq_rel);
-  GreenThread* oldest_first = nullptr;
-  while (newest_first) {
-    GreenThread* next = newest_first->inbox_next.load(std::memory_order_relaxed);
-    newest_first->inbox_next.store(oldest_first, std::memory_order_relaxed);
-    oldest_first = newest_first;
-    newest_first = next;
-  }
-  while (oldest_first) {
-    GreenThread* thread = oldest_first;
-    oldest_first = thread->inbox_next.load(std::memory_order_relaxed);
+void Hub::take_unparked() {
+  unparked_.take_all([this](GreenThread& thread) {
     // From here on it may be put in again.
-    thread->in_inbox.exchange(false, std::memory_order_acq_rel);
-    if (thread->state == State::finished && thread->join == GreenThread::Join::collected) {
-      release(thread);
-      continue;
-    }
-    if (thread->state == State::elsewhere && thread->returned.load(std::memory_order_relaxed)) {
-      thread->state = State::parked;
-    }
-    unpark_here(thread);
-  }
+    thread.in_inbox.exchange(false, std::memory_order_acq_rel);
+    if (thread.state == State::finished && thread.join == GreenThread::Join::collected) return release(&thread);
+    if (thread.state == State::elsewhere && thread.returned.load(std::memory_order_relaxed)) thread.state = State::parked;
+    unpark_here(&thread);
+  });
 }
 
 void Hub::yield() {
@@ -365,7 +326,7 @@ void Hub::loop_once() {
   }
   const int64_t time = now();
   if (!ready_.empty() && time - last_look_ < slice) return;
-  take_inbox();
+  take_unparked();
   make_posted_calls();
   if (signal_held_.load(std::memory_order_relaxed)) deliver_held_signal();
   if (!deadlines_.empty()) fire_deadlines();
@@ -377,7 +338,7 @@ void Hub::loop_once() {
       const int timeout = uv_backend_timeout(uv_loop_);
       if (timeout >= 0 && Deadline::in_milliseconds(timeout) < until) until = Deadline::in_milliseconds(timeout);
     }
-    // Whoever sends after this store sees it and wakes us; whoever sent before is seen by the look at the inbox.
+    // Whoever sends after this store sees it and wakes us; whoever sent before is seen by the look at the inboxes.
     asleep_.store(true, std::memory_order_seq_cst);
     if (anything_sent() || signal_held_.load()) until = Deadline::at(0);
   }
@@ -386,7 +347,7 @@ void Hub::loop_once() {
   asleep_.store(false, std::memory_order_relaxed);
   last_look_ = now();
   if (signal_held_.load(std::memory_order_relaxed)) deliver_held_signal();
-  take_inbox();
+  take_unparked();
   make_posted_calls();
   if (!deadlines_.empty()) fire_deadlines();
   if (uv_loop_) run_uv();
@@ -520,8 +481,8 @@ void Hub::after_fork(GreenThread* survivor) {
   ready_.abandon();
   deadlines_.abandon();
   trim_timer_.reset();
-  inbox_.store(nullptr, std::memory_order_relaxed);
-  posted_.store(nullptr, std::memory_order_relaxed);
+  unparked_.abandon();
+  posted_.abandon();
   asleep_.store(false, std::memory_order_relaxed);
   threads_.abandon();
   survivor->SiblingLink::reset();

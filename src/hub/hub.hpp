@@ -5,6 +5,7 @@
 
 #include "arch/context.hpp"
 #include "base/clock.hpp"
+#include "base/inbox.hpp"
 #include "base/log.hpp"
 #include "base/stack.hpp"
 #include "hub/deadlines.hpp"
@@ -88,8 +89,7 @@ class Hub {
   static int take_interrupt(GreenThread& me);
 
   /// A call that the loop shall make, with self() == nullptr and signals held. Freed by what it calls.
-  struct Post {
-    Post* next = nullptr;
+  struct Post : InboxLink {
     void (*call)(Post&) = nullptr;
   };
   /// In the order of posting. From any kernel thread and from signal handlers.
@@ -155,11 +155,9 @@ class Hub {
   void make_ready(GreenThread* thread);
   void unpark_here(GreenThread* thread);
   void unpark_from_elsewhere(GreenThread* thread);
-  void take_inbox();
+  void take_unparked();
   void make_posted_calls();
-  bool anything_sent() const {
-    return inbox_.load(std::memory_order_seq_cst) || posted_.load(std::memory_order_seq_cst);
-  }
+  bool anything_sent() const { return !unparked_.empty() || !posted_.empty(); }
   void fire_deadlines();
   void finish(GreenThread* thread);
   void give_back(const StackSlot& slot);
@@ -177,8 +175,8 @@ class Hub {
   std::atomic<bool> signal_held_{false};
   Context loop_context_;
 
-  std::atomic<GreenThread*> inbox_{nullptr};
-  std::atomic<Post*> posted_{nullptr};
+  Inbox<GreenThread> unparked_;  // by other kernel threads
+  Inbox<Post> posted_;
   std::atomic<bool> asleep_{false};
   int wake_fd_ = -1;
 

@@ -52,12 +52,12 @@ class GreenThread:
 def green_threads():
     try:
         hub = gdb.parse_and_eval('*(guv::Runtime**)&guv::the_runtime')
-        thread, link = (gdb.lookup_type('guv::' + name) for name in ('GreenThread', 'SiblingLink'))
+        thread = gdb.lookup_type('guv::GreenThread')
+        place = int(gdb.parse_and_eval('(long)(guv::SiblingLink*)(guv::GreenThread*)4096')) - 4096
     except gdb.error:
         raise gdb.GdbError('No guv in this process, or no debugging information for libguv.so.')
     if not hub:
         return
-    place = next(f.bitpos // 8 for f in thread.fields() if f.is_base_class and f.type == link)
     head = hub['hub_']['threads_']['head_']
     node = head['next']
     while node != head.address:
