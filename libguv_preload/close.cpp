@@ -26,7 +26,8 @@ bool close_waits(int fd) {
 long close_one(int fd) {
   if (private_fd::owns(fd)) return -EBADF;
   const bool waits = close_waits(fd);
-  const bool may_be_file = !is_socket(fd_table::kind(fd));
+  const Kind kind = fd_table::kind(fd);
+  const bool may_be_file = kind == Kind::regular || kind == Kind::unknown;
   const auto call = [=] { return sys::call(SYS_close, fd); };
   if (self()) test_cancel(*self());
   retire(fd);

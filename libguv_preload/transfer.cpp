@@ -9,7 +9,7 @@
 
 #include "descriptor.hpp"
 #include "interpose.hpp"
-#include "wait/pool.hpp"
+#include "wait/disk.hpp"
 
 namespace guv {
 
@@ -40,9 +40,7 @@ long send_file(int socket, int file, off_t start, size_t size) {
 long transfer_file(int to, int from, off_t* offset, size_t size) {
   const auto call = [=] { return sys::call(SYS_sendfile, to, from, offset, size); };
   if (!self() || size == 0) return call();
-  const Kind target = kind_of(to);
-  if (kind_of(from) != Kind::regular) return on_helper(call);
-  if (!is_socket(target)) return target == Kind::regular ? at_once(call) : on_helper(call);
+  if (kind_of(from) != Kind::regular || !is_socket(kind_of(to))) return on_helper(call);
   const off_t start = offset ? *offset : sys::call(SYS_lseek, from, 0, SEEK_CUR);
   if (start < 0) return call();
   const long result = send_file(to, from, start, std::min(size, most_at_once));
@@ -65,8 +63,9 @@ bool can_try(int fd) {
 template <class Call>
 long splice_between(int from, int to, unsigned flags, Call call) {
   if (!self() || !can_try(from) || !can_try(to)) return on_helper([=] { return call(flags); });
-  if (flags & SPLICE_F_NONBLOCK) return at_once([=] { return call(flags); });
-  return blocking(PoolWait(), [=](Mode mode) { return call(flags | unsigned(only_if(mode, SPLICE_F_NONBLOCK))); });
+  const auto attempt = [=](Mode mode) { return call(flags | unsigned(only_if(mode, SPLICE_F_NONBLOCK))); };
+  if (kind_of(from) == Kind::regular || kind_of(to) == Kind::regular) return on_disk_or_cancelled(attempt, from, to);
+  return flags & SPLICE_F_NONBLOCK ? at_once([=] { return call(flags); }) : blocking(PoolWait(), attempt);
 }
 
 }  // namespace
