@@ -51,6 +51,12 @@ Range range_of(const dl_phdr_info& library) {
 }
 
 int lock_in_kernel(pthread_mutex_t* mutex) {
+  // Who makes a helper can go to none.
+  if (GreenThread* me = self(); me && me->makes_helper) {
+    int error;
+    while ((error = real().pthread_mutex_trylock(mutex)) == EBUSY) me->hub->park(Deadline::in_milliseconds(1));
+    return error;
+  }
   // Not pthread_mutex_lock: its entry leads back here.
   return offload([=] { return real().pthread_mutex_timedlock(mutex, &end_of_time); });
 }

@@ -87,7 +87,8 @@ struct ThreadLife : ReadyLink, SiblingLink {
 
   std::atomic<bool> returned{false};  // from elsewhere: its registers are saved again
 
-  Trip* trip = nullptr;  // while it is elsewhere
+  Trip* trip = nullptr;       // while it is elsewhere
+  bool makes_helper = false;  // and can go to none, whatever libc waits for meanwhile
   const void* woken_at = nullptr;  // the word of its last futex(2) wait
   uint32_t waits_there = 0;        // one after the other
   List<Interrupt> interrupts;

@@ -7,7 +7,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "base/log.hpp"
 #include "base/real.hpp"
@@ -26,7 +25,7 @@ void Offload::depart(Trip& trip) {
     Offload* offload;
     Trip* trip;
   } handing{this, &trip};
-  make_room(*trip.thread);
+  expect_trip(*trip.thread);
   trip.thread->trip = &trip;
   trip.thread->hub->leave(
       [](void* argument) {
@@ -97,21 +96,16 @@ int64_t Offload::reach(GreenThread& thread) {
 bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
   trip.job = job;
   trip.argument = argument;
-  make_room(*self());
+  expect_trip(*self());
   enqueue(trip);
   return helpers_.load() > 0;
 }
 
 void Offload::enqueue(Trip& trip) {
-  lock_.lock();
-  queue_.push_back(&trip);
-  const bool enough = idle_ >= ++waiting_;
-  lock_.unlock();
-  if (!enough && helpers_.load() < most && !add_helper() && helpers_.load() == 0) {
+  if (helpers_.load() == 0) {
     // No kernel thread to be had at all: the call is made on the hub, and blocks it.
     GUV_SAY_ONCE("no kernel thread to be had for a blocking call: it holds up all green threads (raise the pids limit)");
     lock_.lock();
-    trip.unlink();
     --waiting_;
     lock_.unlock();
     if (trip.job) return;
@@ -119,6 +113,9 @@ void Offload::enqueue(Trip& trip) {
     Hub::unpark(trip.thread);
     return;
   }
+  lock_.lock();
+  queue_.push_back(&trip);
+  lock_.unlock();
   work_.fetch_add(1, std::memory_order_release);
   sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, 1);
 }
@@ -146,20 +143,24 @@ bool Offload::add_helper() {
 
 bool Offload::wants_helper() {
   const SpinGuard guard(lock_);
-  return idle_ <= waiting_ && helpers_.load() < most;
+  return idle_ < waiting_ && helpers_.load() < most;
 }
 
 // Here and not on the loop: libc makes a thread under locks that green threads hold, and the loop cannot wait for those.
-void Offload::make_room(GreenThread& me) {
-  if (maker_ == &me) return;  // libc itself reads a file meanwhile
+void Offload::make_helpers(GreenThread& me) {
   const int saved_errno = errno;
-  while (wants_helper()) {
-    GreenThread* const other = std::exchange(maker_, &me);
-    const bool added = add_helper();
-    maker_ = other;
-    if (!added) break;
+  me.makes_helper = true;
+  while (wants_helper() && add_helper()) {
   }
+  me.makes_helper = false;
   errno = saved_errno;
+}
+
+void Offload::expect_trip(GreenThread& me) {
+  lock_.lock();
+  ++waiting_;
+  lock_.unlock();
+  make_helpers(me);
 }
 
 void Offload::renew() {
@@ -170,7 +171,7 @@ void Offload::renew() {
   lock_.unlock();
   work_.fetch_add(1, std::memory_order_release);
   sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, INT_MAX);
-  if (waited_for) make_room(*self());
+  if (waited_for) make_helpers(*self());
 }
 
 void* Offload::helper_main(void* generation) {
@@ -201,7 +202,7 @@ void Offload::serve(uintptr_t generation) {
       if (result != -ETIMEDOUT) continue;
       lock_.lock();
       if (generation != generation_) break;
-      if (queue_.empty()) {
+      if (idle_ > waiting_) {
         --idle_;
         break;
       }
@@ -226,7 +227,6 @@ void Offload::after_fork() {
   lock_.reset();
   queue_.abandon();
   idle_ = waiting_ = 0;
-  maker_ = nullptr;
   helpers_.store(0);
   made_ = 0;
 }

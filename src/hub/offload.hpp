@@ -47,11 +47,12 @@ struct Trip : ListNode {
 /// wait for a helper.
 class Offload {
  public:
-  /// Calls `call()` on a helper; called directly when the caller is no green thread (or no helper can be had).
+  /// Calls `call()` on a helper; called directly when the caller is no green thread, makes a helper itself, or there is
+  /// none to be had.
   template <class Call>
   auto run(Call call, Reach reach = Reach::nothing) -> std::invoke_result_t<Call> {
     GreenThread* me = self();
-    if (!me) return call();
+    if (!me || me->makes_helper) return call();
     Trip trip;
     trip.thread = me;
     trip.reach = reach;
@@ -98,7 +99,8 @@ class Offload {
   void enqueue(Trip& trip);
   bool add_helper();
   bool wants_helper();
-  void make_room(GreenThread& me);
+  void make_helpers(GreenThread& me);
+  void expect_trip(GreenThread& me);
   static void* helper_main(void* generation);
   void serve(uintptr_t generation);
 
@@ -106,8 +108,7 @@ class Offload {
   List<Trip> queue_;
   uintptr_t generation_ = 0;  // of the helpers that take work
   int idle_ = 0;              // those of them without any, including who has not begun
-  int waiting_ = 0;           // trips in the queue
-  GreenThread* maker_ = nullptr;  // makes a helper
+  int waiting_ = 0;           // trips in the queue and expected there
   std::atomic<int> helpers_{0};
   int made_ = 0;
   std::atomic<uint32_t> work_{0};  // helpers sleep on it
