@@ -287,8 +287,27 @@ GUV_INTERPOSE(int, posix_spawnp,
   return next(pid, file, actions, attributes, arguments, environment);
 }
 
+namespace {
+
+/// libc's list of streams, which popen adds one to. Another thread may have it, and wait; in a NativeScope nobody can.
+class StreamList {
+ public:
+  StreamList() { call("_IO_list_lock"); }
+  ~StreamList() { call("_IO_list_unlock"); }
+  StreamList(const StreamList&) = delete;
+  StreamList& operator=(const StreamList&) = delete;
+
+ private:
+  static void call(const char* name) {
+    if (const auto function = next_symbol<void (*)()>(name)) function();
+  }
+};
+
+}  // namespace
+
 GUV_INTERPOSE(FILE*, popen, (const char* command, const char* mode)) {
   static const auto next = GUV_NEXT(popen);
+  const StreamList list;
   const signals::NativeScope native;
   return next(command, mode);
 }
