@@ -287,6 +287,25 @@ GUV_INTERPOSE(int, posix_spawnp,
   return next(pid, file, actions, attributes, arguments, environment);
 }
 
+// In libc since 2.39.
+GUV_INTERPOSE_UNDECLARED(int, pidfd_spawn,
+                         (int* pidfd, const char* path, const posix_spawn_file_actions_t* actions,
+                          const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[])) {
+  static const auto next = next_symbol<decltype(&guv_wrap_pidfd_spawn)>("pidfd_spawn");
+  if (!next) return ENOSYS;
+  const signals::NativeScope native;
+  return next(pidfd, path, actions, attributes, arguments, environment);
+}
+
+GUV_INTERPOSE_UNDECLARED(int, pidfd_spawnp,
+                         (int* pidfd, const char* file, const posix_spawn_file_actions_t* actions,
+                          const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[])) {
+  static const auto next = next_symbol<decltype(&guv_wrap_pidfd_spawnp)>("pidfd_spawnp");
+  if (!next) return ENOSYS;
+  const signals::NativeScope native;
+  return next(pidfd, file, actions, attributes, arguments, environment);
+}
+
 namespace {
 
 /// libc's list of streams, which popen adds one to. Another thread may have it, and wait; in a NativeScope nobody can.
@@ -448,6 +467,16 @@ GUV_CHANGES_TID(setpriority, (__priority_which_t which, id_t id, int priority), 
                 which == PRIO_PROCESS ? static_cast<id_t>(kernel_id(static_cast<pid_t>(id))) : id, priority)
 GUV_BY_TID(int, prlimit, (pid_t id, __rlimit_resource resource, const rlimit* fresh, rlimit* old), kernel_id(id),
            resource, fresh, old)
+
+// In libc since 2.41.
+GUV_INTERPOSE_UNDECLARED(int, sched_setattr, (pid_t id, void* attributes, unsigned flags)) {
+  const long result = sys::call(SYS_sched_setattr, kernel_id(id), attributes, flags);
+  if (!sys::failed(result)) kernel_thread_changed();
+  return static_cast<int>(sys::result(result));
+}
+GUV_INTERPOSE_UNDECLARED(int, sched_getattr, (pid_t id, void* attributes, unsigned size, unsigned flags)) {
+  return static_cast<int>(sys::result(sys::call(SYS_sched_getattr, kernel_id(id), attributes, size, flags)));
+}
 
 GUV_INTERPOSE(int, prctl, (int option, ...)) {
   long a[4];

@@ -3,7 +3,9 @@
 // Before the start everything is the kernel's. After it a green thread's mask, alternate stack and what pthread_kill sent
 // it are guv's, and so are dispositions for everybody; see hub/signals.hpp. kill and sigqueue need nothing: the kernel
 // delivers to the hub, and guv's handler finds the thread.
+#include <gnu/libc-version.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -284,6 +286,15 @@ GUV_INTERPOSE(int, tgkill, (pid_t process, pid_t tid, int signal)) {
 GUV_INTERPOSE(int, raise, (int signal)) {
   GreenThread* me = self();
   return me ? or_errno(send_to(*me, signal)) : real().raise(signal);
+}
+
+// libc's own raises the signal with a thread id that it asks for inside, and changes the kernel's mask for that.
+GUV_INTERPOSE(void, abort, ()) {
+  static const bool unblocks = strverscmp(gnu_get_libc_version(), "2.41") < 0;
+  if (unblocks) change_bits(SIG_UNBLOCK, signals::bit(SIGABRT));
+  guv_wrap_raise(SIGABRT);
+  signals::take_default_action(SIGABRT);
+  __builtin_trap();
 }
 
 // ---- timers -----------------------------------------------------------------------------------------------------------

@@ -290,19 +290,6 @@ void change_mask(GreenThread& me, uint64_t mask) {
 
 // ---- running handlers -------------------------------------------------------------------------------------------
 
-// The default action, with the kernel's own hand: everything else about it (core, status, stop) is then right.
-void take_default_action(int signal) {
-  struct sigaction plain {};
-  plain.sa_handler = SIG_DFL;
-  real().sigaction(signal, &plain, nullptr);
-  const uint64_t all_but_it = ~(bit(signal) | libc_internal);
-  uint64_t before = 0;
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all_but_it, &before, sys::signal_set_size);
-  sys::call(SYS_tgkill, sys::call(SYS_getpid), sys::call(SYS_gettid), signal);
-  set_kernel_mask(before);
-  install(signal);  // it was one that only stops
-}
-
 bool within(const stack_t& stack, const void* address) {
   const auto* where = static_cast<const char*>(address);
   const auto* low = static_cast<const char*>(stack.ss_sp);
@@ -481,9 +468,7 @@ void serve_on_hub(Hub& hub, siginfo_t* info, ucontext_t* context) {
   set_kernel_mask(all.kernel_mask);
   GreenThread& me = *per_thread.owner;
   const auto [target, alone, gone] = addressee(*info, &me);
-  // abort() has unblocked it, by a system call of its own.
-  const bool by_abort = alone && signal == SIGABRT;
-  if (target == &me && !me.signals.deferred && (by_abort || !(me.signals.mask & bit(signal)))) {
+  if (target == &me && !me.signals.deferred && !(me.signals.mask & bit(signal))) {
     invoke(me, *info, context);
     run_arrived(me);
   } else if (!gone) {
@@ -570,6 +555,18 @@ void take_over_pending(GreenThread& main_thread) {
 }
 
 }  // namespace
+
+void take_default_action(int signal) {
+  struct sigaction plain {};
+  plain.sa_handler = SIG_DFL;
+  real().sigaction(signal, &plain, nullptr);
+  const uint64_t all_but_it = ~(bit(signal) | libc_internal);
+  uint64_t before = 0;
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all_but_it, &before, sys::signal_set_size);
+  sys::call(SYS_tgkill, sys::call(SYS_getpid), sys::call(SYS_gettid), signal);
+  set_kernel_mask(before);
+  install(signal);  // it was one that only stops
+}
 
 void from_bits(uint64_t bits, sigset_t* set) {
   sigemptyset(set);

@@ -112,6 +112,10 @@ void add_timer(GreenThread& thread, ThreadTimer& timer, int signal);
 /// The timer of that number, or null. On the hub, as the above.
 ThreadTimer* remove_timer(int id);
 
+/// The default action, by the kernel's own hand: everything else about it (core, status, stop) is then right. Returns from
+/// those that only stop.
+void take_default_action(int signal);
+
 /// guv's own signal: ends a call on a helper, which alone takes it from guv. The program may use the number as it likes.
 constexpr int guvs_own = 64;
 /// Makes the call that kernel thread `tid` is in end with EINTR.

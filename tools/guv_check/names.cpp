@@ -7,7 +7,7 @@
 namespace guv::check {
 namespace {
 
-constexpr int surveyed = 36;  // glibc 2.36
+constexpr int surveyed = 43;  // glibc 2.43
 
 constexpr bool waits_for_devices_only(std::string_view family) {
   constexpr std::array<std::string_view, 5> families = {"file", "memory", "loader", "admin", "terminal"};
