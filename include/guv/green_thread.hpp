@@ -131,6 +131,12 @@ inline void start(Task& task, Deadline when) {
   }
 }
 
+/// Something that holds an R, be that void or a reference.
+template <class R>
+using Held = std::conditional_t<
+    std::is_void_v<R>, char,
+    std::conditional_t<std::is_reference_v<R>, std::reference_wrapper<std::remove_reference_t<R>>, R>>;
+
 /// A function with its arguments, and its result.
 template <class R, class Function, class... Arguments>
 class ResultTask;
@@ -138,8 +144,7 @@ class ResultTask;
 template <class R>
 class Result : public Task {
  public:
-  using Value = std::conditional_t<std::is_void_v<R>, char, R>;
-  std::optional<Value> value;
+  std::optional<Held<R>> value;
 };
 
 template <class R, class Function, class... Arguments>

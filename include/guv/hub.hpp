@@ -42,7 +42,7 @@ auto offload(Function&& function) -> std::invoke_result_t<Function> {
   using R = std::invoke_result_t<Function>;
   struct Call {
     std::remove_reference_t<Function>& function;
-    std::optional<std::conditional_t<std::is_void_v<R>, char, R>> value;
+    std::optional<detail::Held<R>> value;
     std::exception_ptr exception;
   } call{function, {}, nullptr};
   detail::check(guv_offload(

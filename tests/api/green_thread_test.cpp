@@ -48,6 +48,13 @@ TEST(Spawn, TakesMoveOnlyArgumentsAndResults) {
   EXPECT_EQ(*thread.get(), 5);
 }
 
+TEST(Spawn, AResultMayBeAReference) {
+  int number = 1;
+  auto thread = guv::spawn([&]() -> int& { return number; });
+  EXPECT_EQ(&thread.get(), &number);
+  EXPECT_EQ(&guv::offload([&]() -> int& { return number; }), &number);
+}
+
 TEST(Spawn, DestroysFunctionAndArgumentsOnceTheThreadHasEnded) {
   auto token = std::make_shared<int>(0);
   auto thread = guv::spawn([token] {});
