@@ -33,9 +33,10 @@ def compare(options, seed):
     if options.sanitizer:
         preload, extra = f'{options.sanitizer}:{preload}', {'ASAN_OPTIONS': ASAN_OPTIONS}
     guv = run(command + [f'--rounds={rounds}'], preload, 120 + 20 * options.seconds, extra)
-    found = differences('stdout', native.stdout, guv.stdout) or differences('stderr', native.stderr, guv.stderr)
-    if found or guv.status != 0:
-        fail(f'seed {seed}: {describe_status(guv.status)} under guv\n{found}')
+    found = [differences(name, *texts) for name, *texts in (('stderr', native.stderr, guv.stderr),
+                                                            ('stdout', native.stdout, guv.stdout))]
+    if any(found) or guv.status != 0:
+        fail('\n'.join([f'seed {seed}: {describe_status(guv.status)} under guv', *found]))
     if not any(event.get('event') == 'start' and event.get('pid') == guv.pid for event in guv.report):
         fail('nothing proves that guv was in the process')
     print(f'seed {seed}: {rounds} rounds of {options.threads} threads, {half - began:.1f} s natively, '
