@@ -14,6 +14,10 @@
 #include <new>
 #include <utility>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include "arch/signal_stack.hpp"
 #include "base/log.hpp"
 #include "base/real.hpp"
@@ -505,8 +509,20 @@ char* stack_to_move_to(const siginfo_t& info, const ucontext_t& context) {
   return on_fault_stack && interrupted ? interrupted - red_zone : nullptr;
 }
 
+// AddressSanitizer's marks stay behind where a cancellation or a jump has left frames of ours, and the kernel writes its frame
+// there: what the handler is given is taken to be whole.
+#if defined(__SANITIZE_ADDRESS__)
+void unmark(const void* kernels_frame) {
+  constexpr size_t with_all_registers = 16 * 1024;
+  __asan_unpoison_memory_region(kernels_frame, with_all_registers);
+}
+#else
+void unmark(const void*) {}
+#endif
+
 // Runs on whatever this kernel thread was doing, with all signals blocked.
 void on_signal(int signal, siginfo_t* info, void* raw_context) {
+  unmark(raw_context);
   if (signal == guvs_own && info->si_code == from_guv) return;  // that it came was all
   auto* context = static_cast<ucontext_t*>(raw_context);
   if (char* top = stack_to_move_to(*info, *context)) move_signal_frame(signal, context, top, &serve);
