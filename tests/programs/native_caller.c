@@ -39,7 +39,7 @@ static void change_identity(union sigval value) {
 
 static void cancel_main(union sigval value) {
   (void)value;
-  SHOW_ERROR(pthread_cancel(main_thread));
+  CHECK(pthread_cancel(main_thread) == 0);
 }
 
 static void cleanup(void* argument) {
