@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 static sem_t semaphore;
-static int ends[2], report[2], quiet[2];
+static int ends[2], report[2], quiet[2], seen[2];
 static _Atomic int continued, ticks;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
@@ -70,8 +70,9 @@ static void child(void) {
   CHECK(write(ends[1], "x", 1) == 1 && sem_post(&semaphore) == 0);
   join_thread(threads[0]);
   join_thread(threads[1]);
-  puts("child: all went on");
-  exit(5);
+  char byte;
+  CHECK(read(seen[0], &byte, 1) == 1);
+  exit(5);  // all went on
 }
 
 static void* stop_and_continue(void* argument) {
@@ -87,13 +88,14 @@ static void* stop_and_continue(void* argument) {
   CHECK(kill(pid, SIGCONT) == 0);
   CHECK(waitpid(pid, &status, WCONTINUED) == pid);
   printf("continued: %d\n", WIFCONTINUED(status));
+  CHECK(write(seen[1], "x", 1) == 1);
   CHECK(waitpid(pid, &status, 0) == pid);
   printf("exit %d\n", WEXITSTATUS(status));
   return NULL;
 }
 
 int main(void) {
-  CHECK(pipe(ends) == 0 && pipe(report) == 0 && pipe(quiet) == 0 && sem_init(&semaphore, 0, 0) == 0);
+  CHECK(pipe(ends) == 0 && pipe(report) == 0 && pipe(quiet) == 0 && pipe(seen) == 0 && sem_init(&semaphore, 0, 0) == 0);
   const pid_t pid = fork();
   if (pid == 0) child();
   join_thread(start_thread(stop_and_continue, (void*)(intptr_t)pid));
