@@ -311,15 +311,27 @@ namespace {
 /// libc's list of streams, which popen adds one to. Another thread may have it, and wait; in a NativeScope nobody can.
 class StreamList {
  public:
-  StreamList() { call("_IO_list_lock"); }
-  ~StreamList() { call("_IO_list_unlock"); }
+  StreamList() : list_(find()) {
+    if (list_.lock) list_.lock();
+  }
+  ~StreamList() {
+    if (list_.unlock) list_.unlock();
+  }
   StreamList(const StreamList&) = delete;
   StreamList& operator=(const StreamList&) = delete;
 
  private:
-  static void call(const char* name) {
-    if (const auto function = next_symbol<void (*)()>(name)) function();
+  struct Functions {
+    void (*lock)();
+    void (*unlock)();
+  };
+  // Both before the list is locked: who has the loader's lock, which it takes to find them, may wait for the list.
+  static const Functions& find() {
+    static const Functions found{next_symbol<void (*)()>("_IO_list_lock"), next_symbol<void (*)()>("_IO_list_unlock")};
+    return found;
   }
+
+  const Functions& list_;
 };
 
 }  // namespace
