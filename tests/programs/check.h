@@ -1,5 +1,6 @@
 /// The few words that every test program uses. A program prints what it saw, in an order that does not depend on who
-/// runs when, and ends with EXIT-SUCCESS; it is run plain and under guv, and both must look the same.
+/// runs when, and ends with EXIT-SUCCESS; it is run plain and under guv, and both must look the same. Where it cannot show
+/// what it is about, it says why and ends with 77.
 #pragma once
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
