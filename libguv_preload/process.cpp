@@ -306,41 +306,19 @@ GUV_INTERPOSE_UNDECLARED(int, pidfd_spawnp,
   return next(pidfd, file, actions, attributes, arguments, environment);
 }
 
-namespace {
-
-/// libc's list of streams, which popen adds one to. Another thread may have it, and wait; in a NativeScope nobody can.
-class StreamList {
- public:
-  StreamList() : list_(find()) {
-    if (list_.lock) list_.lock();
-  }
-  ~StreamList() {
-    if (list_.unlock) list_.unlock();
-  }
-  StreamList(const StreamList&) = delete;
-  StreamList& operator=(const StreamList&) = delete;
-
- private:
-  struct Functions {
-    void (*lock)();
-    void (*unlock)();
-  };
-  // Both before the list is locked: who has the loader's lock, which it takes to find them, may wait for the list.
-  static const Functions& find() {
-    static const Functions found{next_symbol<void (*)()>("_IO_list_lock"), next_symbol<void (*)()>("_IO_list_unlock")};
-    return found;
-  }
-
-  const Functions& list_;
-};
-
-}  // namespace
-
+// It adds to libc's list of streams. Another thread may have that, and wait; in a NativeScope nobody can. The functions are found
+// before, for who has the loader's lock may wait for the list; and the list is given up before the scope ends, when handlers
+// run, which may never return.
 GUV_INTERPOSE(FILE*, popen, (const char* command, const char* mode)) {
   static const auto next = GUV_NEXT(popen);
-  const StreamList list;
+  static const auto lock_list = next_symbol<void (*)()>("_IO_list_lock");
+  static const auto unlock_list = next_symbol<void (*)()>("_IO_list_unlock");
+  if (!self()) return next(command, mode);
+  lock_list();
   const signals::NativeScope native;
-  return next(command, mode);
+  FILE* const stream = next(command, mode);
+  unlock_list();
+  return stream;
 }
 
 GUV_INTERPOSE(int, wordexp, (const char* words, wordexp_t* result, int flags)) {
