@@ -8,6 +8,7 @@
 
 #include "arch/context.hpp"
 #include "base/log.hpp"
+#include "base/mapping.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
 #include "base/tcb.hpp"
@@ -30,11 +31,11 @@ bool start_runtime() {
   if (runtime_started()) return true;
   // Only the main thread can become the hub: its TCB is the one that all others are linked beside.
   if (refused || sys::call(SYS_gettid) != sys::call(SYS_getpid)) return false;
-  void* memory = mmap(nullptr, sizeof(Runtime), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = map_memory(sizeof(Runtime));
   const char* why_not = "no memory";
   if (watched_by_thread_sanitizer()) {
     why_not = "ThreadSanitizer watches the threads of this program";
-  } else if (memory != MAP_FAILED) {
+  } else if (memory) {
     choose_thread_pointer_switch();
     if (tcb::discover(&why_not)) {
       auto* fresh = new (memory) Runtime;

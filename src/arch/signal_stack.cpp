@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/mapping.hpp"
+
 #if defined(__x86_64__)
 
 // Both are plain code without a frame of their own that an unwinder could misread: rbp is the frame.
@@ -65,6 +67,7 @@ void move_signal_frame(int signal, ucontext_t* context, char* top, SignalHandler
   if (floating_point) end = floating_point + size_of_floating_point(floating_point);
   // By a multiple of 64, which keeps the alignment that XSAVE needs.
   const ptrdiff_t distance = (top - end) & ~ptrdiff_t{63};
+  unmark(begin + distance, end - begin);
   memmove(begin + distance, begin, end - begin);
   auto* frame = reinterpret_cast<Frame*>(begin + distance);
   auto* moved = reinterpret_cast<ucontext_t*>(frame->context);

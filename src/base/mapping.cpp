@@ -3,6 +3,11 @@
 #include <fcntl.h>
 #include <linux/ioctl.h>
 #include <stdint.h>
+#include <sys/mman.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "base/sys.hpp"
 
@@ -59,6 +64,20 @@ Answer search_list(long fd, uint64_t address) {
 }
 
 }  // namespace
+
+void* map_memory(size_t size, int more_flags) {
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | more_flags;
+  const long memory = sys::call(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (sys::failed(memory)) return nullptr;
+  unmark(reinterpret_cast<void*>(memory), size);
+  return reinterpret_cast<void*>(memory);
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+void unmark(const void* memory, size_t size) { __asan_unpoison_memory_region(memory, size); }
+#else
+void unmark(const void*, size_t) {}
+#endif
 
 bool in_shared_mapping(const void* address) {
   const long fd = sys::call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);

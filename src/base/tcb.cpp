@@ -1,3 +1,4 @@
+#include "base/mapping.hpp"
 #include "base/tcb.hpp"
 
 #include <dlfcn.h>
@@ -127,8 +128,8 @@ bool agrees_with_thread_db(const char* descriptor, ptrdiff_t offset) {
 const char* run_probe() {
   libc.static_info(&layout.static_tls, &layout.align);
   const size_t stack_size = ((layout.static_tls + 0xffff) & ~size_t{0xffff}) + (size_t{1} << 18);
-  void* stack = mmap(nullptr, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return "no memory for a probe thread";
+  void* stack = map_memory(stack_size, MAP_STACK);
+  if (!stack) return "no memory for a probe thread";
   const Word low = reinterpret_cast<Word>(stack);
 
   pthread_attr_t attributes;

@@ -12,6 +12,7 @@
 
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "base/mapping.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
 #include "base/tcb.hpp"
@@ -60,9 +61,8 @@ bool Hub::adopt_caller(GreenThread& main_thread, const char** why_not) {
     return false;
   }
   const size_t size = loop_stack_size + tcb::static_size();
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (memory == MAP_FAILED) {
+  void* memory = map_memory(size, MAP_NORESERVE | MAP_STACK);
+  if (!memory) {
     *why_not = "no memory for the hub's stack";
     return false;
   }

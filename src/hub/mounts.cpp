@@ -13,6 +13,7 @@
 #include <iterator>
 #include <span>
 
+#include "base/mapping.hpp"
 #include "base/sys.hpp"
 
 namespace guv {
@@ -66,7 +67,8 @@ std::string_view copy_start(const char* path, char (&to)[path_start]) {
   constexpr size_t page = 4096;
   const size_t first = std::min(sizeof to, page - reinterpret_cast<uintptr_t>(path) % page);
   const iovec here{to, sizeof to};
-  const iovec there[] = {{const_cast<char*>(path), first}, {const_cast<char*>(path) + first, sizeof to - first}};
+  const auto next_page = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(path) + first);
+  const iovec there[] = {{const_cast<char*>(path), first}, {next_page, sizeof to - first}};
   const long size = sys::call(SYS_process_vm_readv, sys::call(SYS_getpid), &here, 1, there, std::size(there), 0);
   return sys::failed(size) ? std::string_view() : std::string_view(to, strnlen(to, static_cast<size_t>(size)));
 }
@@ -133,8 +135,7 @@ void Mounts::read(const char* table) {
   constexpr size_t room = 64 * 1024;
   const long fd = sys::call(SYS_openat, AT_FDCWD, table, O_RDONLY | O_CLOEXEC);
   if (sys::failed(fd)) return;
-  void* memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory != MAP_FAILED) {
+  if (void* memory = map_memory(room)) {
     char* const buffer = static_cast<char*>(memory);
     size_t held = 0;
     for (;;) {

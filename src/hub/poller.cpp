@@ -10,6 +10,7 @@
 
 #include "base/gates.hpp"
 #include "base/log.hpp"
+#include "base/mapping.hpp"
 #include "base/sys.hpp"
 #include "hub/hub.hpp"
 
@@ -51,9 +52,8 @@ Entry* entry(int fd, bool make) {
   Entry* chunk = chunks[index].load(std::memory_order_acquire);
   if (!chunk) [[unlikely]] {
     if (!make) return nullptr;
-    void* memory =
-        mmap(nullptr, sizeof(Entry) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return nullptr;
+    void* memory = map_memory(sizeof(Entry) * chunk_size);
+    if (!memory) return nullptr;
     auto* fresh = static_cast<Entry*>(memory);
     if (!chunks[index].compare_exchange_strong(chunk, fresh)) {
       munmap(memory, sizeof(Entry) * chunk_size);
@@ -240,9 +240,8 @@ Poller::Watched* Poller::watched(int fd) {
   const unsigned index = static_cast<unsigned>(fd) >> chunk_bits;
   if (index >= max_chunks) return nullptr;
   if (!chunks_[index]) {
-    void* memory =
-        mmap(nullptr, sizeof(Watched) * chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return nullptr;
+    void* memory = map_memory(sizeof(Watched) * chunk_size);
+    if (!memory) return nullptr;
     chunks_[index] = static_cast<Watched*>(memory);
     for (int i = 0; i < chunk_size; ++i) new (&chunks_[index][i]) Watched;
   }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <ucontext.h>
@@ -14,12 +13,9 @@
 #include <new>
 #include <utility>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
-
 #include "arch/signal_stack.hpp"
 #include "base/log.hpp"
+#include "base/mapping.hpp"
 #include "base/real.hpp"
 #include "base/spinlock.hpp"
 #include "base/sys.hpp"
@@ -156,10 +152,9 @@ bool add_nodes() {
   rlimit limit{};
   if (sys::failed(sys::call(SYS_prlimit64, 0, RLIMIT_SIGPENDING, nullptr, &limit)) || all.node_count >= limit.rlim_cur)
     return false;
-  const long memory =
-      sys::call(SYS_mmap, nullptr, sizeof(Chunk), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (sys::failed(memory)) return false;
-  add_nodes(*new (reinterpret_cast<void*>(memory)) Chunk);
+  void* const memory = map_memory(sizeof(Chunk));
+  if (!memory) return false;
+  add_nodes(*new (memory) Chunk);
   return true;
 }
 
@@ -509,20 +504,10 @@ char* stack_to_move_to(const siginfo_t& info, const ucontext_t& context) {
   return on_fault_stack && interrupted ? interrupted - red_zone : nullptr;
 }
 
-// AddressSanitizer's marks stay behind where a cancellation or a jump has left frames of ours, and the kernel writes its frame
-// there: what the handler is given is taken to be whole.
-#if defined(__SANITIZE_ADDRESS__)
-void unmark(const void* kernels_frame) {
-  constexpr size_t with_all_registers = 16 * 1024;
-  __asan_unpoison_memory_region(kernels_frame, with_all_registers);
-}
-#else
-void unmark(const void*) {}
-#endif
-
 // Runs on whatever this kernel thread was doing, with all signals blocked.
 void on_signal(int signal, siginfo_t* info, void* raw_context) {
-  unmark(raw_context);
+  constexpr size_t with_all_registers = 16 * 1024;
+  unmark(raw_context, with_all_registers);
   if (signal == guvs_own && info->si_code == from_guv) return;  // that it came was all
   auto* context = static_cast<ucontext_t*>(raw_context);
   if (char* top = stack_to_move_to(*info, *context)) move_signal_frame(signal, context, top, &serve);
@@ -600,8 +585,7 @@ void start(GreenThread& main_thread) {
   account(main_thread, mask);
   take_over_pending(main_thread);
 
-  void* stack = mmap(nullptr, fault_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (stack != MAP_FAILED) {
+  if (void* stack = map_memory(fault_stack_size)) {
     stack_t alternate{};
     alternate.ss_sp = stack;
     alternate.ss_size = fault_stack_size;
