@@ -35,6 +35,12 @@ static void hand_over(void) {
   pthread_mutex_unlock(&mutex);
 }
 
+static void add(long seen) {
+  pthread_mutex_lock(&mutex);
+  sum += seen;
+  pthread_mutex_unlock(&mutex);
+}
+
 static void* work(void* argument) {
   const intptr_t me = (intptr_t)argument;
   char* own[blocks];
@@ -50,9 +56,7 @@ static void* work(void* argument) {
     CHECK(own[i][0] == i);
     free(own[i]);
   }
-  pthread_mutex_lock(&mutex);
-  sum += seen;
-  pthread_mutex_unlock(&mutex);
+  add(seen);
   return filled(64, 7);
 }
 
@@ -61,7 +65,7 @@ static void run_threads(int count) {
   for (intptr_t i = 0; i < count; i++) all[i] = start_thread(work, (void*)i);
   for (int i = 0; i < count; i++) {
     char* block = join_thread(all[i]);
-    sum += block[63];
+    add(block[63]);
     free(block);
   }
 }
