@@ -403,6 +403,13 @@ long changing(Words a) {
   return sys::result(result);
 }
 
+template <long number>
+long changing_by_tid(Words a) {
+  const long result = by_tid<number>(a);
+  if (result != -1) kernel_thread_changed();
+  return result;
+}
+
 // ---- the table ----------------------------------------------------------------------------------------------------------
 
 struct Row {
@@ -456,15 +463,15 @@ constexpr Row rows[] = {
     GUV_CHANGING(capset), GUV_CHANGING(personality), GUV_CHANGING(setfsuid), GUV_CHANGING(setfsgid), GUV_CHANGING(setuid),
     GUV_CHANGING(setgid), GUV_CHANGING(setreuid), GUV_CHANGING(setregid), GUV_CHANGING(setresuid), GUV_CHANGING(setresgid),
     GUV_CHANGING(setgroups), GUV_CHANGING(seccomp), GUV_CHANGING(landlock_restrict_self),
-    GUV_CHANGING(ioprio_set), GUV_CHANGING(sched_setattr),
+    GUV_CHANGING(ioprio_set),
 #undef GUV_CHANGING
     // processes and signals
     GUV_NUMBER(wait4), {SYS_waitid, &raw_waitid}, {SYS_fork, &raw_fork}, {SYS_vfork, &raw_fork}, {SYS_clone, &raw_clone},
     {SYS_clone3, &raw_clone3}, {SYS_exit_group, [](Words a) -> long { _exit(static_cast<int>(a[0])); }},
-    {SYS_sched_setaffinity, &by_tid<SYS_sched_setaffinity>}, {SYS_sched_getaffinity, &by_tid<SYS_sched_getaffinity>},
-    {SYS_sched_setscheduler, &by_tid<SYS_sched_setscheduler>}, {SYS_sched_getscheduler, &by_tid<SYS_sched_getscheduler>},
-    {SYS_sched_setparam, &by_tid<SYS_sched_setparam>}, {SYS_sched_getparam, &by_tid<SYS_sched_getparam>},
-    {SYS_sched_setattr, &by_tid<SYS_sched_setattr>}, {SYS_sched_getattr, &by_tid<SYS_sched_getattr>},
+    {SYS_sched_setaffinity, &changing_by_tid<SYS_sched_setaffinity>}, {SYS_sched_getaffinity, &by_tid<SYS_sched_getaffinity>},
+    {SYS_sched_setscheduler, &changing_by_tid<SYS_sched_setscheduler>}, {SYS_sched_getscheduler, &by_tid<SYS_sched_getscheduler>},
+    {SYS_sched_setparam, &changing_by_tid<SYS_sched_setparam>}, {SYS_sched_getparam, &by_tid<SYS_sched_getparam>},
+    {SYS_sched_setattr, &changing_by_tid<SYS_sched_setattr>}, {SYS_sched_getattr, &by_tid<SYS_sched_getattr>},
     {SYS_sched_rr_get_interval, &by_tid<SYS_sched_rr_get_interval>}, {SYS_prlimit64, &by_tid<SYS_prlimit64>},
     GUV_NUMBER(pause), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
     {SYS_rt_sigprocmask, &raw_sigprocmask}, {SYS_rt_sigpending, &raw_sigpending},
@@ -475,7 +482,11 @@ constexpr Row rows[] = {
 
 constexpr auto handlers = [] {
   std::array<Handler, 512> handlers{};
-  for (const Row& row : rows) handlers[static_cast<size_t>(row.number)] = row.handler;
+  for (const Row& row : rows) {
+    Handler& handler = handlers[static_cast<size_t>(row.number)];
+    if (handler) __builtin_trap();  // two rows for one number: does not compile
+    handler = row.handler;
+  }
   return handlers;
 }();
 

@@ -1,7 +1,6 @@
 #include "runtime.hpp"
 
 #include <dlfcn.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <new>

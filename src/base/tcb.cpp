@@ -1,4 +1,3 @@
-#include "base/mapping.hpp"
 #include "base/tcb.hpp"
 
 #include <dlfcn.h>
@@ -12,6 +11,7 @@
 #include <atomic>
 
 #include "arch/context.hpp"
+#include "base/mapping.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
 
