@@ -25,7 +25,7 @@ def compare(trial, name, options=(), preloads="{}"):
     trial.finished(run)
 
 
-@case("allocators", "jemalloc and tcmalloc, linked, and preloaded before and after guv", needs=["gcc"], seconds=150)
+@case("allocators", "jemalloc and tcmalloc, linked, and preloaded before and after guv", needs=["gcc"])
 def allocators(trial):
     for name in ("libjemalloc.so.2", "libtcmalloc_minimal.so.4"):
         path = library(name)
@@ -35,7 +35,7 @@ def allocators(trial):
 
 
 # AddressSanitizer insists on being first: guv-run sees to that, and so do we.
-@case("sanitizers", "a program built with -fsanitize=address, and with undefined", needs=["gcc"], seconds=120)
+@case("sanitizers", "a program built with -fsanitize=address, and with undefined", needs=["gcc"])
 def sanitizers(trial):
     asan = os.path.realpath(trial.run([find("gcc"), "-print-file-name=libasan.so"], env=dict(os.environ)).strip())
     compare(trial, "address", options=["-fsanitize=address"], preloads=f"{asan}:{{}}")

@@ -64,7 +64,7 @@ def apache(trial):
         trial.expect("closed", clients[1].rest(), b"")
         clients[2].send(b"NONSENSE\r\n\r\n")
         trial.see("nonsense", clients[2].response()[0])
-    trial.expect("exit status on SIGTERM", server.stop(within=20), 0)
+    trial.expect("exit status on SIGTERM", server.stop(), 0)
     with open(trial.path("error.log")) as log:
         lines = log.read()
     trial.see("errors logged", lines.count(":error]") + lines.count(":crit]") + lines.count(":alert]"))

@@ -70,21 +70,31 @@ class Crowd(list):
         for connection in self:
             connection.close()
 
-    def send(self, message):
-        """Sends message(i) on connection i, on all of them."""
-        for i, connection in enumerate(self):
-            connection.send(message(i))
+    def send(self, message, which=None):
+        """Sends message(i) on connection i, on all of them or on those that `which` says."""
+        for i in which or range(len(self)):
+            self[i].send(message(i))
 
-    def receive(self, read, wanted):
+    def receive(self, read, wanted, which=None):
         """Counts the connections on which read(connection) gives wanted(i); anything else is a failure."""
-        for i, connection in enumerate(self):
+        which = which or range(len(self))
+        for i in which:
             try:
-                got = read(connection)
+                got = read(self[i])
             except (Failure, OSError) as trouble:
                 raise Failure(f"connection {i} of {len(self)}: {trouble or type(trouble).__name__}") from None
             if got != wanted(i):
                 raise Failure(f"connection {i} of {len(self)}: the reply is {brief(got)}, and not {brief(wanted(i))}")
-        return len(self)
+        return len(which)
+
+    def ask(self, message, read, wanted, together):
+        """Sends to and then receives from `together` connections at a time, until all had their turn; counts them."""
+        count = 0
+        for first in range(0, len(self), together):
+            which = range(first, min(first + together, len(self)))
+            self.send(message, which)
+            count += self.receive(read, wanted, which)
+        return count
 
 
 def brief(value):
@@ -111,7 +121,7 @@ def crowd(trial, port, count, host="127.0.0.1", follow=None, wrap=None):
         waiting[sock.fileno()] = sock
         sockets.append(sock)
     while waiting:
-        ready = poll.poll(min(20, trial.left()) * 1000)
+        ready = poll.poll(trial.left() * 1000)
         if not ready:
             raise Failure(f"{len(waiting)} of {count} connections cannot be opened")
         for fd, _ in ready:
@@ -122,7 +132,7 @@ def crowd(trial, port, count, host="127.0.0.1", follow=None, wrap=None):
             del waiting[fd]
     result = Crowd()
     for sock in sockets:
-        sock.settimeout(min(20, trial.left()))
+        sock.settimeout(trial.left())
         result.append(Connection(wrap(sock) if wrap else sock))
     return result
 
