@@ -1,6 +1,9 @@
 // Mutexes: the state is the pthread_mutex_t's own, changed by libc's own trylock and unlock; only the waiting is guv's.
+// Plain mutexes that nobody else wants, the most frequent of all calls, are taken and released here, as libc does it.
 #include <linux/futex.h>
 
+#include "arch/context.hpp"
+#include "base/tcb.hpp"
 #include "interpose.hpp"
 #include "libc_mutex.hpp"
 #include "wait/shared_word.hpp"
@@ -11,6 +14,30 @@ namespace {
 
 // glibc's <bits/struct_mutex.h>: kind holds type, robustness, protocol and sharing.
 constexpr int type_bits = 3, robust_bit = 16, protocol_bits = 32 | 64, shared_bit = 128;
+
+// glibc's lowlevellock.h: what the word of such a mutex says. Unlock wakes a sleeper if there may be any.
+constexpr int unlocked = 0, locked = 1, locked_with_sleepers = 2;
+
+/// PTHREAD_MUTEX_NORMAL, of this process, neither robust nor with a protocol.
+bool plain(const pthread_mutex_t* mutex) { return mutex->__data.__kind == PTHREAD_MUTEX_TIMED_NP; }
+
+/// What libc does with a plain mutex that is free; else EBUSY.
+int take(pthread_mutex_t* mutex) {
+  int seen = unlocked;
+  if (!std::atomic_ref(mutex->__data.__lock).compare_exchange_strong(seen, locked)) return EBUSY;
+  mutex->__data.__owner = *reinterpret_cast<const int*>(thread_pointer() + tcb::tid_offset);
+  ++mutex->__data.__nusers;
+  return 0;
+}
+
+/// What libc does to unlock a plain mutex: it does not ask whose it is.
+void release(pthread_mutex_t* mutex) {
+  mutex->__data.__owner = 0;
+  --mutex->__data.__nusers;
+  if (std::atomic_ref(mutex->__data.__lock).exchange(unlocked) == locked_with_sleepers) [[unlikely]] {
+    sys::call(SYS_futex, &mutex->__data.__lock, FUTEX_WAKE_PRIVATE, 1);
+  }
+}
 
 bool shared(const pthread_mutex_t* mutex) { return mutex->__data.__kind & shared_bit; }
 
@@ -33,9 +60,6 @@ int lock(pthread_mutex_t* mutex, Deadline until) {
   if (result == ENOTRECOVERABLE) let_go_unrecoverable(mutex);
   return static_cast<int>(result);
 }
-
-// glibc's lowlevellock.h: what the word of a plain mutex says. Unlock wakes a sleeper if there may be any.
-constexpr int locked = 1, locked_with_sleepers = 2;
 
 int lock_shared(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
   if (!self() || mutex->__data.__kind & (robust_bit | protocol_bits)) {
@@ -79,7 +103,8 @@ using namespace guv;
 
 GUV_INTERPOSE(int, pthread_mutex_lock, (pthread_mutex_t * mutex)) {
   if (!runtime_started()) [[unlikely]] return real().pthread_mutex_lock(mutex);
-  const int result = real_functions.pthread_mutex_trylock(mutex);  // resolved: the runtime has started
+  // real_functions: resolved, since the runtime has started.
+  const int result = plain(mutex) ? take(mutex) : real_functions.pthread_mutex_trylock(mutex);
   return result == 0 ? 0 : lock_slowly(mutex, result);
 }
 
@@ -106,7 +131,11 @@ GUV_INTERPOSE(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const time
 
 GUV_INTERPOSE(int, pthread_mutex_unlock, (pthread_mutex_t * mutex)) {
   if (!runtime_started()) [[unlikely]] return real().pthread_mutex_unlock(mutex);
-  if (const int error = real_functions.pthread_mutex_unlock(mutex)) [[unlikely]] return error;  // it stays locked
+  if (plain(mutex)) {
+    release(mutex);
+  } else if (const int error = real_functions.pthread_mutex_unlock(mutex)) [[unlikely]] {
+    return error;  // it stays locked
+  }
   runtime().lot().pass_on(mutex);
   return 0;
 }

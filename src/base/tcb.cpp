@@ -62,7 +62,7 @@ constexpr int first_tid = 1 << 28, last_tid = (1 << 30) - 1;
 struct Layout {
   size_t size = 0;  // of struct pthread, up to the end of the stack
   size_t static_tls = 0, align = 64;
-  ptrdiff_t list = -1, tid = -1, robust = -1, stack_block = -1, first_specific = -1, specific_array = -1;
+  ptrdiff_t list = -1, robust = -1, stack_block = -1, first_specific = -1, specific_array = -1;
   ptrdiff_t res = -1, res_pointer = 0;  // the resolver state in the TCB, and the TLS variable that points to it
   ptrdiff_t libc_tls = 0;               // libc's own TLS block, relative to the thread pointer
   size_t libc_tls_size = 0;
@@ -178,11 +178,11 @@ const char* run_probe() {
   for (ptrdiff_t offset = layout.list; offset < layout.list + 64; offset += sizeof(int)) {
     if (int_at(reinterpret_cast<Word>(prototype), offset) == probe.tid &&
         int_at(mine, offset) == static_cast<int>(sys::call(SYS_gettid))) {
-      layout.tid = offset;
+      tid_offset = offset;
       break;
     }
   }
-  if (layout.tid < 0) return "the thread id was not found in struct pthread";
+  if (tid_offset < 0) return "the thread id was not found in struct pthread";
 
   void* robust = nullptr;
   size_t robust_length = 0;
@@ -191,7 +191,7 @@ const char* run_probe() {
   if (layout.robust <= 0 || size_t(layout.robust) >= layout.size) return "the robust list was not found";
 
   if (!agrees_with_thread_db("_thread_db_pthread_list", layout.list) ||
-      !agrees_with_thread_db("_thread_db_pthread_tid", layout.tid) ||
+      !agrees_with_thread_db("_thread_db_pthread_tid", tid_offset) ||
       !agrees_with_thread_db("_thread_db_pthread_specific", layout.specific_array)) {
     return "libthread_db's description of struct pthread disagrees with what was seen";
   }
@@ -257,6 +257,8 @@ void begin_tids() {
 
 }  // namespace
 
+ptrdiff_t tid_offset = -1;
+
 bool discover(const char** why_not) {
   the_main_tcb = neighbour = thread_pointer();
   begin_tids();
@@ -295,7 +297,7 @@ uintptr_t build(uintptr_t top, uintptr_t stack_low, size_t stack_size) {
   }
   word_at(tcb, layout.stack_block) = stack_low;
   word_at(tcb, layout.stack_block + sizeof(Word)) = stack_size;
-  int_at(tcb, layout.tid) = new_tid();
+  int_at(tcb, tid_offset) = new_tid();
   link_beside_neighbour(tcb);
   return tcb;
 }
@@ -318,7 +320,7 @@ void recycle(uintptr_t tcb) {
       memset(reinterpret_cast<void*>(block), 0, first_block_size);
     }
   }
-  int_at(tcb, layout.tid) = new_tid();
+  int_at(tcb, tid_offset) = new_tid();
 }
 
 uintptr_t stack_top_below(uintptr_t tcb) { return (tcb + layout.size - layout.static_tls - 64) & ~uintptr_t{63}; }
@@ -332,8 +334,8 @@ int new_tid() {
   return tid;
 }
 
-int tid_of(uintptr_t tcb) { return int_at(tcb, layout.tid); }
-void set_tid(uintptr_t tcb, int tid) { int_at(tcb, layout.tid) = tid; }
+int tid_of(uintptr_t tcb) { return int_at(tcb, tid_offset); }
+void set_tid(uintptr_t tcb, int tid) { int_at(tcb, tid_offset) = tid; }
 
 void on_thread_start(uintptr_t tcb) {
   errno = 0;

@@ -33,6 +33,9 @@ uintptr_t stack_top_below(uintptr_t tcb);
 /// A thread id that no kernel thread has, with neither futex flag bit set.
 int new_tid();
 
+/// Where the thread id is in a TCB, of whatever thread; found at start.
+extern ptrdiff_t tid_offset;
+
 int tid_of(uintptr_t tcb);
 void set_tid(uintptr_t tcb, int tid);
 
