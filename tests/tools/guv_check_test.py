@@ -224,6 +224,21 @@ class Made(CheckTest):
         report = self.assert_verdict(path, "limits", "io-uring")
         self.assertEqual(self.details(report, "io-uring"), ["syscall(io_uring_setup) in ring"])
 
+    def test_what_guv_brings_is_no_limit(self):
+        """Its own system calls, and libuv, which can use io_uring, are no property of the program."""
+        direct = 'long NAME(void) { long r; __asm__ volatile("syscall" : "=a"(r) : "a"(202)); return r; }'
+        library = ("-shared", "-fPIC", "-L" + self.directory, "-Wl,-rpath,$ORIGIN", "-Wl,--no-as-needed")
+        needing = (*library[2:], "-l:libguv.so")
+        for name in ("deep", "shared"):
+            self.build(f"lib{name}.so", direct.replace("NAME", name), *library)
+        self.build("libuses.so", MAIN.replace("main", "uses"), *library, "-l:libdeep.so", "-l:libshared.so")
+        self.build("libguv.so", direct.replace("NAME", "hub"), *library, "-l:libuses.so")
+
+        report = self.assert_verdict(self.build("linked", THREADS, *needing), "fine", "threads")
+        self.assertEqual([os.path.basename(o["path"]) for o in report["objects"]], ["linked"])
+        report = self.assert_verdict(self.build("sharing", THREADS, *needing, "-l:libshared.so"), "limits")
+        self.assertEqual(self.details(report, "direct-system-calls"), ["shared: futex"])
+
     def test_own_names(self):
         path = self.build("own-lock", THREADS + "int pthread_mutex_lock(pthread_mutex_t* m) { return 0; }\n", "-rdynamic")
         report = self.assert_verdict(path, "limits", "own-names")

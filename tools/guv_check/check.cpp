@@ -7,6 +7,7 @@
 #include "findings.hpp"
 #include "image.hpp"
 #include "libraries.hpp"
+#include "own.hpp"
 
 namespace guv::check {
 namespace {
@@ -28,6 +29,7 @@ void look_at(Report& report, const std::string& program, const std::vector<std::
   };
   add(program);
   for (const std::string& library : libraries) add(library);
+  leave_out_guv(all);
   if (!all.empty()) add_findings(report, all);
 }
 

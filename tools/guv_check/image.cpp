@@ -104,14 +104,21 @@ std::vector<ElfW(Dyn)> Image::dynamic() const {
   return {};
 }
 
-std::vector<std::string> Image::needed() const {
+std::string Image::soname() const {
+  const auto names = dynamic_texts(DT_SONAME);
+  return names.empty() ? "" : names.front();
+}
+
+std::vector<std::string> Image::needed() const { return dynamic_texts(DT_NEEDED); }
+
+std::vector<std::string> Image::dynamic_texts(ElfW(Sxword) tag) const {
   const auto entries = dynamic();
   const auto strings = std::ranges::find(entries, DT_STRTAB, &ElfW(Dyn)::d_tag);
   if (strings == entries.end()) return {};
   const auto base = offset_of(strings->d_un.d_ptr);
   std::vector<std::string> names;
   for (const auto& entry : entries) {
-    if (base && entry.d_tag == DT_NEEDED) names.emplace_back(text(*base + entry.d_un.d_val, PATH_MAX));
+    if (base && entry.d_tag == tag) names.emplace_back(text(*base + entry.d_un.d_val, PATH_MAX));
   }
   return names;
 }

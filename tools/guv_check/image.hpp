@@ -42,7 +42,9 @@ class Image {
   static std::optional<Image> open(const std::string& path);
 
   bool has_section(std::string_view name) const;
-  /// What it needs, as it says it: names without a path.
+  /// The name by which others need it; empty when it has none.
+  std::string soname() const;
+  /// What it needs, as it says it: names, seldom paths.
   std::vector<std::string> needed() const;
   std::vector<Import> imports() const;
   /// The functions that other objects may find in it.
@@ -68,6 +70,7 @@ class Image {
   std::optional<std::uint64_t> offset_of(std::uint64_t address) const;
   std::string_view name_of(const ElfW(Shdr) & section) const;
   std::vector<ElfW(Dyn)> dynamic() const;
+  std::vector<std::string> dynamic_texts(ElfW(Sxword) tag) const;
   std::optional<Symbols> symbols(unsigned section_type) const;
   void add_unwound(std::vector<Function>& functions) const;
 

@@ -78,8 +78,7 @@ bool is_from_glibc(const Import& import) {
 }
 
 bool is_libc_itself(std::string_view name) {
-  return name == "libc.so.6" || name == "libpthread.so.0" || name.starts_with("ld-linux") ||
-         name.starts_with("libguv.so");
+  return name == "libc.so.6" || name == "libpthread.so.0" || name.starts_with("ld-linux");
 }
 
 }  // namespace guv::check

@@ -11,7 +11,7 @@ namespace guv::check {
 enum class Standing {
   green,    // guv's own takes its place; what would block parks
   safe,     // in the table as needing nothing
-  plain,    // not in the table: it computes; the survey that the table was made from covers glibc up to 2.36
+  plain,    // not in the table: it computes; the survey that the table was made from covers glibc up to 2.43
   brief,    // a gap that holds up the hub while a disk or another device answers
   waiting,  // a gap that can hold up the hub for as long as somebody else likes
   unknown,  // newer than the survey
