@@ -15,6 +15,7 @@ import unittest
 
 GUV_CHECK, LIBGUV = (os.path.abspath(path) for path in (sys.argv.pop(1), sys.argv.pop(1)))
 FINE, LIMITS, IMPOSSIBLE, USAGE = range(4)
+NOBODY = 65534
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 MAIN = "int main(void) { return 0; }\n"
@@ -62,10 +63,20 @@ def run(*args, **more):
     return subprocess.run([GUV_CHECK, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, **more)
 
 
+def setUpModule():
+    """A copy that other users can start: the build directory may be closed to them."""
+    global GUV_CHECK
+    directory = tempfile.mkdtemp(prefix="guv-check-test.")
+    unittest.addModuleCleanup(shutil.rmtree, directory)
+    os.chmod(directory, 0o755)
+    GUV_CHECK = shutil.copy(GUV_CHECK, directory)
+
+
 class CheckTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.mkdtemp(prefix="guv-check-test.")
+        os.chmod(cls.directory, 0o755)  # other users look at programs here
 
     @classmethod
     def tearDownClass(cls):
@@ -123,36 +134,67 @@ class Made(CheckTest):
         report = self.assert_verdict(path, "impossible", "out-of-reach")
         self.assertEqual(report["objects"], [])
 
-    def test_other_machine(self):
-        path = self.build("other", MAIN)
-        with open(path, "r+b") as file:
-            file.seek(18)
-            file.write(struct.pack("<H", 40))  # EM_ARM
-        self.assert_verdict(path, "impossible", "out-of-reach")
+    def test_other_machine_and_word_size(self):
+        for name, offset, value in ("arm", 18, struct.pack("<H", 40)), ("32-bit", 4, b"\x01"):
+            path = self.build(name, MAIN)
+            with open(path, "r+b") as file:
+                file.seek(offset)
+                file.write(value)
+            report = self.assert_verdict(path, "impossible", "out-of-reach")
+            self.assertEqual(report["objects"], [], name)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_set_user_id(self):
         path = self.build("suid", THREADS)
-        os.chown(path, 65534, 65534)
+        os.chown(path, NOBODY, NOBODY)
         os.chmod(path, 0o4755)
         report = self.assert_verdict(path, "impossible", "out-of-reach")
         # Its names are still told: a plain copy of it may be run.
         self.assertIn("pthread_create", report["objects"][0]["green"])
 
-    def test_script(self):
-        path = self.path("script")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to become another user")
+    def test_set_user_id_programs_of_debian(self):
+        """For root they are programs like others; for a user the loader drops the preload."""
+        programs = [p for p in map(shutil.which, ("su", "mount", "passwd", "sudo")) if p and os.stat(p).st_mode & 0o4000]
+        if not programs:
+            self.skipTest("none of su, mount, passwd and sudo is set-user-ID here")
+        for program in programs:
+            self.assert_verdict(program, "impossible", "out-of-reach", user=NOBODY)
+            self.assertNotIn("out-of-reach", self.ids(self.judge(program)))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to become another user")
+    def test_unreadable(self):
+        path = self.build("unreadable", THREADS)
+        os.chmod(path, 0o711)
+        report = self.assert_verdict(path, "limits", "unreadable", user=NOBODY)
+        self.assertEqual(report["program"], "")
+
+    def write_script(self, name, text):
+        path = self.path(name)
         with open(path, "w") as file:
-            file.write("#!/bin/sh\ntrue\n")
+            file.write(text)
         os.chmod(path, 0o755)
-        report = self.assert_verdict(path, "fine", "script")
-        self.assertEqual(report["program"], "/bin/sh")
+        return path
+
+    def test_script(self):
+        for name, text in ("script", "#!/bin/sh\ntrue\n"), ("bare", "true\n"):
+            report = self.assert_verdict(self.write_script(name, text), "fine", "script")
+            self.assertEqual(report["program"], "/bin/sh", name)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/python3"), "no python3 of Debian")
+    def test_script_by_env(self):
+        path = self.write_script("by-env", "#!/usr/bin/env python3\n")
+        report = self.assert_verdict(path, "fine", "script", "threads")
+        self.assertEqual(report["program"], "/usr/bin/python3")
 
     def test_script_of_static_interpreter(self):
-        interpreter, path = self.build("interpreter", MAIN, "-static"), self.path("its-script")
-        with open(path, "w") as file:
-            file.write(f"#!{interpreter}\n")
-        os.chmod(path, 0o755)
-        self.assert_verdict(path, "impossible", "out-of-reach")
+        interpreter = self.build("interpreter", MAIN, "-static")
+        self.assert_verdict(self.write_script("its-script", f"#!{interpreter}\n"), "impossible", "out-of-reach")
+
+    def test_java(self):
+        self.build("libjvm.so", MAIN.replace("main", "JNI_CreateJavaVM"), "-shared", "-fPIC", "-Wl,-soname,libjvm.so")
+        path = self.build("java", THREADS, "-Wl,--no-as-needed", "-L" + self.directory, "-ljvm", "-Wl,-rpath,$ORIGIN")
+        self.assert_verdict(path, "limits", "jvm")
 
     def test_go(self):
         path = self.build("go", MAIN + '__asm__(".section .note.go.buildid,\\"a\\"\\n.string \\"x\\"\\n.text");\n')
@@ -294,11 +336,19 @@ class Running(CheckTest):
     def test_process_with_guv(self):
         report = self.assert_verdict(self.start(*self.SAY, LD_PRELOAD=LIBGUV), "fine", "guv-inside")
         self.assertTrue(report["guv_inside"])
+        names = [os.path.basename(o["path"]) for o in report["objects"]]
+        self.assertFalse([name for name in names if name.startswith(("libguv", "libuv"))], names)
 
     def test_static_process(self):
         path = self.build("static-say", '#include <stdio.h>\nint main(void) { puts("up"); fflush(stdout); getchar(); }\n',
                           "-static")
         self.assert_verdict(self.start(path), "impossible", "out-of-reach")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to become another user")
+    def test_process_of_another_user(self):
+        done = run("1", user=NOBODY)
+        self.assertEqual((done.returncode, done.stdout), (USAGE, ""))
+        self.assertRegex(done.stderr, r"^guv-check: process 1 cannot be looked at: [^\n]+\n$")
 
     def test_no_such_process(self):
         done = run("4194305")
@@ -337,6 +387,17 @@ class CommandLine(CheckTest):
         told = set(re.findall(r"Weight::\w+,\s*\"([a-z-]+)\"|add_names\(report, \"([a-z-]+)\"|"
                               r"\? \"([a-z-]+)\" : \"([a-z-]+)\"", sources))
         self.assertEqual(manual, {word for words in told for word in words if word})
+
+    def test_manual_tells_every_member(self):
+        manual = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/man/guv-check.1")
+        with open(manual) as file:
+            section = file.read().split(".Ss JSON")[1].split(".Sh ENVIRONMENT")[0]
+        # "asked" or "guv_inside , Li makes_threads"
+        told = {word for line in re.findall(r"^\.(?:It )?Li (.*)", section, re.MULTILINE)
+                for word in re.findall(r"\b[a-z_]+\b", line)}
+        report = self.judge(self.build("members", THREADS))
+        members = set(report) | set(report["objects"][0]) | set(report["findings"][0])
+        self.assertEqual(told, members)
 
     def test_quiet_says_nothing(self):
         done = run("--quiet", self.build("quiet", MAIN, "-static"))
