@@ -11,7 +11,7 @@
 
 namespace guv::inline v1::http {
 
-class Server::Core : public std::enable_shared_from_this<Server::Core> {
+class __attribute__((visibility("hidden"))) Server::Core : public std::enable_shared_from_this<Server::Core> {
  public:
   Core(int listener, App app, Options options);
   ~Core();

@@ -13,7 +13,7 @@
 
 namespace guv::inline v1 {
 
-class WebSocket::State {
+class __attribute__((visibility("hidden"))) WebSocket::State {
  public:
   State(http::Stream& stream, const WebSocketOptions& options, std::string protocol,
         const std::optional<DeflateTerms>& deflate);
