@@ -8,11 +8,12 @@ namespace guv::inline v1::http {
 
 namespace {
 
-/// The target from its path on: clients of proxies send the whole address.
-std::string_view from_path(std::string_view target) {
-  if (target.empty() || target.front() == '/' || target == "*") return target;
-  const std::size_t host = target.find("//") + 2;
-  return target.substr(std::min(target.find('/', host), target.size()));
+/// The path of a target, as sent. Clients of proxies send the whole address; its empty path is "/" (RFC 9110, 4.2.3).
+std::string_view path_of(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  if (target.front() == '/' || target == "*") return target;
+  const std::size_t slash = target.find('/', target.find("//") + 2);
+  return slash == target.npos ? "/" : target.substr(slash);
 }
 
 /// HTTP_USER_AGENT of User-Agent.
@@ -30,15 +31,11 @@ BadRequest::~BadRequest() = default;
 std::string_view Request::method() const { return connection_->head().method; }
 std::string_view Request::target() const { return connection_->head().target; }
 
-std::string Request::path() const {
-  const std::string_view target = from_path(connection_->head().target);
-  return decoded(target.substr(0, target.find('?')), false);
-}
+std::string Request::path() const { return decoded(path_of(target()), false); }
 
 std::string_view Request::query() const {
-  const std::string_view target = connection_->head().target;
-  const std::size_t mark = target.find('?');
-  return mark == target.npos ? std::string_view() : target.substr(mark + 1);
+  const std::size_t mark = target().find('?');
+  return mark == target().npos ? std::string_view() : target().substr(mark + 1);
 }
 
 std::optional<std::string> Request::parameter(std::string_view name) const {

@@ -210,7 +210,7 @@ class Environ(TestCase):
 
     def test_paths_are_decoded(self):
         for target, path in (('/a%20b', '/a b'), ('/a+b', '/a+b'), ('/%zz%4', '/%zz%4'), ('/%2e%2E/', '/../'),
-                             ('http://other/there?x', '/there')):
+                             ('http://other/there?x', '/there'), ('http://other', '/'), ('https://other?x=/y', '/')):
             self.assertEqual(self.server.ask(get(target)).body.decode(), f'no {path}\n')
 
     def test_parameters(self):
