@@ -89,9 +89,9 @@ bool Connection::read_head() {
   bool begun = false;
   Deadline until(server_.options.keep_alive_timeout);
   for (;;) {
-    if (!begun) skip_empty_lines();
-    std::size_t used;
-    const Parser::Step step = parser_->feed({&buffer_[begin_], end_ - begin_}, used);
+    const bool is_empty = !begun && skip_empty_lines();
+    std::size_t used = 0;
+    const auto step = is_empty ? Parser::Step::more : parser_->feed({&buffer_[begin_], end_ - begin_}, used);
     begin_ += used;
     if (step == Parser::Step::head) break;
     if (step == Parser::Step::bad) return refuse(parser_->status()), false;
@@ -119,10 +119,11 @@ void Connection::make_room() {
   begin_ = 0;
 }
 
-// RFC 9112, 2.2: old clients send one after a body.
-void Connection::skip_empty_lines() {
+// RFC 9112, 2.2: old clients send one after a body. Returns whether there is nothing else, be it half of one.
+bool Connection::skip_empty_lines() {
   while (end_ - begin_ >= 2 && buffer_[begin_] == '\r' && buffer_[begin_ + 1] == '\n') begin_ += 2;
-  if (begin_ == end_) begin_ = end_ = 0;
+  make_room();
+  return begin_ == end_ || (end_ - begin_ == 1 && buffer_[begin_] == '\r');
 }
 
 ssize_t Connection::fill(Deadline until) {

@@ -52,7 +52,7 @@ class Connection : public ListNode {
 
   bool read_head();
   void make_room();
-  void skip_empty_lines();
+  bool skip_empty_lines();
   ssize_t fill(Deadline until);
   void fill_body();
   [[noreturn]] void give_up_body(int status);

@@ -170,6 +170,11 @@ class Connections(TestCase):
         with self.server.connect() as client:
             client.send('\r\n\r\n' + get('/hello') + '\r\n' + get('/hello'))
             self.assertEqual([client.response().status for _ in range(2)], [200, 200])
+            client.send_and_see_read('\r')
+            client.send('\n' + get('/hello'))
+            self.assertEqual(client.response().status, 200)
+            client.send('\r\n' * 20000 + get('/hello', 'X-A: ' + 'a' * 32000 + '\r\n'))
+            self.assertEqual(client.response().status, 200)
 
     def test_slow_applications_do_not_hold_up_others(self):
         with self.server.connect() as slow:
