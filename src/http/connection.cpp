@@ -333,7 +333,7 @@ bool Connection::produce(const Response& response) {
   return false;
 }
 
-// The client must not take the end of the connection for the end of the body.
+// Nothing more is sent, and the client must not take the end of the connection for the end of the body.
 void Connection::abort() {
   keep_alive_ = false;
   at_end_ = true;
@@ -398,9 +398,13 @@ ssize_t Connection::write_raw(std::string_view data, Deadline until) {
 }
 
 void Connection::write_all(iovec* pieces, int count) {
+  if (aborted_) lose(EPIPE, "response");
   while (count > 0) {
     const ssize_t size = write(pieces, count, Deadline(server_.options.send_timeout));
-    if (size < 0) lose(static_cast<int>(-size), "response");
+    if (size < 0) {
+      abort();
+      lose(static_cast<int>(-size), "response");
+    }
     auto left = static_cast<std::size_t>(size);
     for (; count > 0 && left >= pieces->iov_len; ++pieces, --count) left -= pieces->iov_len;
     if (count == 0) return;

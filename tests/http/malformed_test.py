@@ -184,6 +184,14 @@ class Slow(unittest.TestCase):
             with self.assertRaises((EOFError, ConnectionResetError)):
                 client.response()
 
+    def test_a_response_that_was_given_up_is_no_whole_one(self):
+        for version in '1.0', '1.1':
+            with Server(send_timeout=300) as server, server.connect() as client:
+                client.send(get('/stubborn', version=version))
+                self.assertEqual(server.process.stdout.readline(), b'gave up\n')
+                with self.assertRaises(ConnectionResetError):
+                    client.to_the_end()
+
     def test_a_thousand_half_open_clients_harm_nobody(self):
         with Server(head_timeout=3000) as server:
             clients = [server.connect() for _ in range(1000)]

@@ -57,6 +57,16 @@ Response broken_after(std::size_t pieces) {
   });
 }
 
+/// Does not mind that the client does not read, and ends the response as if it had been sent.
+void be_stubborn(Writer& writer) {
+  try {
+    for (const std::string piece(1 << 20, 'x');;) writer.write(piece);
+  } catch (const std::system_error&) {
+    std::printf("gave up\n");
+    std::fflush(stdout);
+  }
+}
+
 void echo(guv::WebSocket& socket) {
   while (const auto message = socket.wait()) {
     message->is_text ? socket.send(message->data) : socket.send_binary(message->data);
@@ -155,6 +165,7 @@ Response application(Request& request) {
   if (path == "/count") return counted();
   if (path == "/exact") return Response::stream([](Writer& w) { w.write("12345"); }).set("Content-Length", "5");
   if (path == "/short") return Response::stream([](Writer& w) { w.write("123"); }).set("Content-Length", "5");
+  if (path == "/stubborn") return Response::stream(be_stubborn);
   if (path == "/throw") throw std::runtime_error("thrown on purpose");
   if (path == "/throw-other") throw 42;
   if (path == "/broken") return broken_after(2);
