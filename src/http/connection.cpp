@@ -30,15 +30,14 @@ bool may_have_body(int status) { return status >= 200 && status != 204 && status
 
 }  // namespace
 
-Connection::Connection(Server::Core& server, int fd, const Address& peer)
+Connection::Connection(Server::Core& server, Socket socket, const Address& peer)
     : server_(server),
-      fd_(fd),
+      socket_(std::move(socket)),
+      fd_(socket_.fd()),
       capacity_(pipeline_room + server.options.max_head + body_room),
       buffer_(std::make_unique_for_overwrite<char[]>(capacity_)),
       remote_address_(peer.host()),
       remote_port_(peer.port()) {}
-
-Connection::~Connection() { close(fd_); }
 
 void Connection::close_if_idle() {
   if (idle_) shutdown(fd_, SHUT_RD);

@@ -16,8 +16,7 @@ namespace guv::inline v1::http {
 
 class Connection : public ListNode {
  public:
-  Connection(Server::Core& server, int fd, const Address& peer);
-  ~Connection();
+  Connection(Server::Core& server, Socket socket, const Address& peer);
 
   /// Answers requests until either side ends it. Does not throw.
   void run();
@@ -79,7 +78,8 @@ class Connection : public ListNode {
   void log();
 
   Server::Core& server_;
-  const int fd_;
+  const Socket socket_;
+  const int fd_;  // its descriptor
   std::unique_ptr<Transport> transport_;
   std::atomic<bool> idle_{false};
   bool keep_alive_ = false;

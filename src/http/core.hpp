@@ -29,7 +29,7 @@ class __attribute__((visibility("hidden"))) Server::Core : public std::enable_sh
   void accept_until_stopped();
   void wait_for_room();
   void accept_one();
-  void serve(int fd, const Address& peer);
+  void serve(Socket client, const Address& peer);
   void end(Connection* connection);
   void finish();
   bool wait_until_empty(std::int64_t until);

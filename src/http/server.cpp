@@ -75,11 +75,16 @@ void Server::Core::accept_one() {
     sleep(std::chrono::milliseconds(100));  // until some connection has ended, perhaps
     return;
   }
-  serve(detail::check(fd), Address(reinterpret_cast<const sockaddr*>(&peer), length));
+  Socket client(detail::check(fd));
+  try {
+    serve(std::move(client), Address(reinterpret_cast<const sockaddr*>(&peer), length));
+  } catch (const std::exception& error) {
+    log_error(std::string("no room for a connection: ") + error.what());
+  }
 }
 
-void Server::Core::serve(int fd, const Address& peer) {
-  auto* const connection = new Connection(*this, fd, peer);
+void Server::Core::serve(Socket client, const Address& peer) {
+  auto* const connection = new Connection(*this, std::move(client), peer);
   ++count_;
   {
     const std::lock_guard guard(lock_);
@@ -87,11 +92,7 @@ void Server::Core::serve(int fd, const Address& peer) {
   }
   // Ends the connection also where the application ends its thread.
   const std::shared_ptr<Connection> own(connection, [core = shared_from_this()](Connection* it) { core->end(it); });
-  try {
-    spawn_n([own] { own->run(); });
-  } catch (const std::system_error& error) {
-    log_error(std::string("no thread for a connection: ") + error.what());
-  }
+  spawn_n([own] { own->run(); });
 }
 
 void Server::Core::end(Connection* connection) {

@@ -112,4 +112,19 @@ TEST(Listener, WithoutDescriptorsTheServerWaitsForSome) {
   EXPECT_NO_THROW(running.get());
 }
 
+TEST(Listener, WhomThereIsNoMemoryForIsTurnedAway) {
+  const guv::Socket listener = guv::listen("127.0.0.1", 0);
+  std::atomic<int> complaints{0};
+  guv::http::Options options;
+  options.max_head = SIZE_MAX / 4;
+  options.error_log = [&](std::string_view) { ++complaints; };
+  guv::http::Server server(listener.fd(), hello, options);
+  auto running = guv::spawn([&] { server.run(); });
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(guv::connect(listener.address()).recv(1000), "");
+  EXPECT_EQ(complaints, 3);
+  EXPECT_EQ(server.connections(), 0u);
+  server.stop();
+  EXPECT_NO_THROW(running.get());
+}
+
 }  // namespace
