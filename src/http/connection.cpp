@@ -76,8 +76,7 @@ bool Connection::start() {
   return transport_ && transport_->start(Deadline(server_.options.head_timeout)) == 0;
 }
 
-// -- reading
-// ------------------------------------------------------------------------------------------------------------
+// ---- reading
 
 bool Connection::read_head() {
   make_room();
@@ -179,8 +178,7 @@ void Connection::send_continue() {
   write_all(&piece, 1);
 }
 
-// -- answering
-// ----------------------------------------------------------------------------------------------------------
+// ---- answering
 
 void Connection::answer() {
   sent_ = 0;
