@@ -177,10 +177,11 @@ GUV_API int guv_websocket_wait(guv_websocket* socket, guv_websocket_message* mes
 /** Sends a message of UTF-8 or of bytes. -EPIPE: the socket is closed. */
 GUV_API int guv_websocket_send(guv_websocket* socket, const void* data, size_t size, int is_text);
 
-/** Sends a ping with up to 125 bytes. */
+/** Sends a ping with up to 125 bytes; -EINVAL with more. */
 GUV_API int guv_websocket_ping(guv_websocket* socket, const void* data, size_t size);
 
-/** Says that no more will be sent. `reason` may be NULL. */
+/** Says that no more will be sent, with a code (1000 to 1003, 1007 to 1014, 3000 to 4999) and up to 123 bytes of UTF-8
+ *  as the reason, which may be NULL; -EINVAL for others. */
 GUV_API int guv_websocket_close(guv_websocket* socket, uint16_t code, const char* reason);
 
 /** The code with which the client closed; 0 while open. */

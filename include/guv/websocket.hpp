@@ -45,11 +45,12 @@ class GUV_API WebSocket {
   /// Sends a message of bytes.
   void send_binary(std::string_view data);
 
-  /// Sends a ping with up to 125 bytes. The answer is not shown.
+  /// Sends a ping with up to 125 bytes; throws std::system_error (EINVAL) with more. The answer is not shown.
   void ping(std::string_view data = {});
 
-  /// Says that no more will be sent, with a code (RFC 6455, 7.4) and up to 123 bytes of UTF-8 as the reason. wait()
-  /// still returns what the client has sent before its own close. Does nothing when closed already.
+  /// Says that no more will be sent, with a code (RFC 6455, 7.4: 1000 to 1003, 1007 to 1014, 3000 to 4999) and up to
+  /// 123 bytes of UTF-8 as the reason; throws std::system_error (EINVAL) for others. wait() still returns what the
+  /// client has sent before its own close. Does nothing when closed already.
   void close(std::uint16_t code = 1000, std::string_view reason = {});
 
   /// The code with which the client closed: 1005 when it gave none, 1006 when it left without a word; 0 while open.

@@ -29,6 +29,11 @@ std::size_t next_frame(std::string_view input) {
   return length > SIZE_MAX - head ? SIZE_MAX : head + length;
 }
 
+/// RFC 6455, 7.4: other codes are reserved, or say that there was none.
+bool may_be_sent(std::uint16_t code) {
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
 }  // namespace
 
 WebSocket::State::State(http::Stream& the_stream, const WebSocketOptions& the_options, std::string the_protocol,
@@ -190,6 +195,7 @@ void WebSocket::State::send(std::uint8_t opcode, std::string_view data) {
 }
 
 void WebSocket::State::close(std::uint16_t code, std::string_view reason) {
+  if (!may_be_sent(code)) detail::throw_error(-EINVAL);
   {
     const std::lock_guard guard(lock_);
     const auto* text = reinterpret_cast<const std::uint8_t*>(reason.data());

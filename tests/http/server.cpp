@@ -115,6 +115,29 @@ void time_out(guv::WebSocket& socket) {
   std::fflush(stdout);
 }
 
+/// Whether this throws EINVAL.
+template <class Call>
+bool is_invalid(Call call) {
+  try {
+    call();
+  } catch (const std::system_error& error) {
+    return error.code() == std::errc::invalid_argument;
+  }
+  return false;
+}
+
+/// Tries what RFC 6455 does not allow to send.
+void misuse(guv::WebSocket& socket) {
+  bool refused = is_invalid([&] { socket.ping(std::string(126, 'x')); }) &&
+                 is_invalid([&] { socket.close(1000, std::string(124, 'x')); });
+  for (const std::uint16_t code : {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535}) {
+    refused = refused && is_invalid([&] { socket.close(code); });
+  }
+  socket.send(refused ? "refused" : "sent");
+  socket.close(1013);
+  socket.wait();
+}
+
 /// What a browser runs: it checks a WebSocket of ours, and asks for /report with what it found.
 constexpr char page[] = R"(<!doctype html><title>guv</title><script>
 const text = 'h\u00e9llo \u{1f600}'.repeat(5000), bytes = new Uint8Array(70000).map((_, i) => i * 7);
@@ -152,6 +175,7 @@ const std::map<std::string, guv::http::App> sockets{
      guv::websocket(echo, {.compress = true, .compress_window_bits = 9, .compress_context = false})},
     {"/ws/tick", guv::websocket(tick)},
     {"/ws/time-out", guv::websocket(time_out)},
+    {"/ws/misuse", guv::websocket(misuse)},
     {"/ws/throw", guv::websocket([](guv::WebSocket&) { throw std::runtime_error("thrown on purpose"); })},
 };
 

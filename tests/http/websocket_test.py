@@ -479,6 +479,13 @@ class Ends(Sockets):
             self.assertTrue(client.is_closed())
             self.assertEqual(server.stop()[1].splitlines()[:2], ['closed, 4000', 'EPIPE'])
 
+    def test_what_must_not_be_sent_is_refused(self):
+        client = self.open('/ws/misuse')
+        self.assert_message(client, TEXT, b'refused')
+        self.assert_message(client, CLOSE, struct.pack('>H', 1013))
+        client.send(close_frame(1000))
+        self.assertTrue(client.is_closed())
+
     def test_what_the_handler_learns(self):
         with Server() as server:
             for last in close_frame(3001, b'because'), frame(CLOSE), b'':
