@@ -9,7 +9,7 @@ import time
 import unittest
 
 SERVER = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
-PATIENCE = 20  # seconds after which something is not going to happen
+PATIENCE = 200  # seconds, nearly those of the whole test: on a busy machine everything takes a while
 
 
 class Server:
@@ -19,10 +19,15 @@ class Server:
         self.errors = tempfile.TemporaryFile()
         arguments = [f'{name}={value}' for name, value in options.items()]
         # Unbuffered: whoever waits for a line with select must not have it in a buffer.
-        self.process = subprocess.Popen([SERVER, *arguments], stdout=subprocess.PIPE, stderr=self.errors, bufsize=0)
+        self.process = subprocess.Popen([SERVER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors, bufsize=0)
         word, port = self.process.stdout.readline().split()
         assert word == b'listening', word
         self.port = int(port)
+
+    def release(self):
+        """Has a request for /held answered."""
+        self.process.stdin.write(b'\n')
 
     def stop(self):
         """Ends it gracefully; returns its exit status and what it printed since the beginning."""
@@ -56,6 +61,7 @@ class Server:
         finally:
             self.process.kill()
             self.process.wait()
+            self.process.stdin.close()
             self.process.stdout.close()
             self.errors.close()
 
@@ -79,14 +85,19 @@ class Client:
         self.socket.sendall(data.encode('latin-1') if isinstance(data, str) else data)
 
     def send_and_see_read(self, data):
-        """Sends, and waits until the server has received all of it."""
+        """Sends, and waits until the server has read all of it."""
         self.send(data)
-        here, there = (f'{address[1]:04X}' for address in (self.socket.getsockname(), self.socket.getpeername()))
+        here, there = (f':{address[1]:04X}' for address in (self.socket.getsockname(), self.socket.getpeername()))
+        self.wait_for_queue(here, there, 0)
+        self.wait_for_queue(there, here, 1)
+
+    def wait_for_queue(self, local, remote, which):
+        """Waits until a socket's queue of what is to be sent (0) or read (1) is empty."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             with open('/proc/net/tcp') as file:
                 rows = [line.split() for line in file]
-            if any(row[1].endswith(':' + there) and row[2].endswith(':' + here) and row[4].endswith(':00000000')
+            if any(row[1].endswith(local) and row[2].endswith(remote) and int(row[4].split(':')[which], 16) == 0
                    for row in rows):
                 return
             time.sleep(0.01)

@@ -3,7 +3,6 @@ import re
 import shutil
 import socket
 import subprocess
-import threading
 import time
 import unittest
 
@@ -178,13 +177,10 @@ class Connections(TestCase):
 
     def test_slow_applications_do_not_hold_up_others(self):
         with self.server.connect() as slow:
-            slow.send(get('/slow'))
-            order = []
-            thread = threading.Thread(target=lambda: order.append(slow.response().body))
-            thread.start()
-            order.append(self.server.ask(get('/hello')).body)
-            thread.join(PATIENCE)
-        self.assertEqual(order, [b'Hello, world!', b'slow\n'])
+            slow.send_and_see_read(get('/held'))
+            self.assertEqual(self.server.ask(get('/hello')).body, b'Hello, world!')
+            self.server.release()
+            self.assertEqual(slow.response().body, b'held\n')
 
     def test_more_clients_than_connections_wait(self):
         with Server(max_connections=2) as server:

@@ -1,4 +1,5 @@
 """Whatever clients do, no memory and no descriptors are lost. Usage: leaks_test.py path/to/http_server"""
+import contextlib
 import os
 import time
 import unittest
@@ -36,29 +37,31 @@ def all_of_it(server):
 
 
 class Leaks(unittest.TestCase):
-    def in_use(self, server):
-        """Bytes from malloc and descriptors, once all other connections have ended."""
-        descriptors, until = None, time.monotonic() + PATIENCE
+    def descriptors(self, server):
+        """How many the server has, once all connections have ended, or are not going to."""
+        directory, until = f'/proc/{server.process.pid}/fd', time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            descriptors = len(os.listdir(f'/proc/{server.process.pid}/fd'))
-            if descriptors <= self.at_rest:
+            targets = []
+            for name in os.listdir(directory):
+                with contextlib.suppress(FileNotFoundError):
+                    targets.append(os.readlink(f'{directory}/{name}'))
+            if sum(target.startswith('socket:') for target in targets) == 1:  # the listener
                 break
             time.sleep(0.05)
-        return int(server.ask(get('/memory')).body), descriptors
+        return len(targets)
 
     def test_nothing_is_lost(self):
         with Server(body_timeout=300, head_timeout=300, keep_alive_timeout=300) as server:
             server.ask(get('/hello'))
-            time.sleep(0.5)
-            self.at_rest = len(os.listdir(f'/proc/{server.process.pid}/fd'))
+            at_rest = self.descriptors(server)
             before, growths = None, []
             # More threads at once than ever before take memory that is kept. A leak grows every time: by more than this,
             # for what a request loses is lost ten times a round.
             while not growths or (growths[-1] > 1000 and len(growths) < 12):
                 for _ in range(5):
                     all_of_it(server)
-                memory, descriptors = self.in_use(server)
-                self.assertEqual(descriptors, self.at_rest)
+                self.assertEqual(self.descriptors(server), at_rest)
+                memory = int(server.ask(get('/memory')).body)
                 if before is not None:
                     growths.append(memory - before)
                 before = memory

@@ -3,7 +3,7 @@ Usage: malformed_test.py path/to/http_server"""
 import time
 import unittest
 
-from client import Server, TestCase, get
+from client import PATIENCE, Server, TestCase, get
 
 HOST = 'Host: localhost\r\n'
 
@@ -152,15 +152,18 @@ class Slow(unittest.TestCase):
             began = time.monotonic()
             client.socket.settimeout(0.05)
             client.send('GET /hello HTTP/1.1\r\n')
-            while time.monotonic() - began < 10:
+            status = None
+            while status is None and time.monotonic() - began < PATIENCE:
                 try:
                     client.send('X-A: b\r\n')
-                    self.assertEqual(client.response().status, 408)
-                    break
+                except ConnectionError:
+                    pass  # it was enough
+                try:
+                    status = client.response().status
                 except TimeoutError:
                     pass
+            self.assertEqual(status, 408)
             self.assertGreater(time.monotonic() - began, 0.49)
-            self.assertLess(time.monotonic() - began, 9)
 
     def test_an_unfinished_body_is_answered_408(self):
         for body in 'Content-Length: 10\r\n\r\nHello', f'{CHUNKED}\r\n5\r\nHel', f'{CHUNKED}\r\n5':
@@ -178,9 +181,9 @@ class Slow(unittest.TestCase):
                 self.assertTrue(used.is_closed())
 
     def test_clients_that_do_not_read_are_given_up(self):
-        with Server(send_timeout=300) as server, server.connect() as client:
+        with Server(send_timeout=300, access_log=1) as server, server.connect() as client:
             client.send(get('/big'))
-            time.sleep(1)
+            self.assertIn(b'GET /big', server.process.stdout.readline())
             with self.assertRaises((EOFError, ConnectionResetError)):
                 client.response()
 

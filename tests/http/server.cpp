@@ -9,6 +9,7 @@
 #include <guv/green_thread.hpp>
 #include <guv/http.hpp>
 #include <guv/net.hpp>
+#include <guv/trampoline.hpp>
 #include <guv/websocket.hpp>
 #include <stdexcept>
 #include <string>
@@ -21,7 +22,7 @@ using guv::http::Writer;
 namespace {
 
 guv::http::Server* server;
-std::chrono::milliseconds grace{5000};
+std::chrono::milliseconds grace{60'000};
 
 Response environ(Request& request) {
   std::string text;
@@ -33,6 +34,14 @@ Response lines(Request& request) {
   std::string text;
   for (const std::string& line : request.body()) text.append("[").append(line).append("]");
   return text;
+}
+
+/// Until the test says so on standard input.
+Response held() {
+  char byte;
+  guv::trampoline(STDIN_FILENO, guv::READ);
+  [[maybe_unused]] const ssize_t size = read(STDIN_FILENO, &byte, 1);
+  return "held\n";
 }
 
 Response leak() {
@@ -202,10 +211,7 @@ Response application(Request& request) {
   if (path == "/split") return Response().set("X-Bad", "a\r\nSet-Cookie: b=2");
   if (path == "/close") return Response("bye\n").set("Connection", "close");
   if (path == "/big") return std::string(1 << 24, 'x');
-  if (path == "/slow") {
-    guv::sleep(std::chrono::milliseconds(300));
-    return "slow\n";
-  }
+  if (path == "/held") return held();
   if (path == "/page") return Response(page).set("Content-Type", "text/html; charset=utf-8");
   if (path == "/parameter" || path == "/report") return request.parameter("name").value_or("(none)");
   if (const auto socket = sockets.find(path); socket != sockets.end()) return socket->second(request);

@@ -11,12 +11,13 @@ class Stop(unittest.TestCase):
         with Server() as server, server.connect() as idle, server.connect() as new, server.connect() as busy:
             idle.send(get('/hello'))
             self.assertEqual(idle.response().status, 200)
-            busy.send_and_see_read(get('/slow'))
+            busy.send_and_see_read(get('/held'))
             server.process.terminate()
             self.assertTrue(idle.is_closed())
             self.assertTrue(new.is_closed())
+            server.release()
             response = busy.response()
-            self.assertEqual((response.body, response['Connection']), (b'slow\n', 'close'))
+            self.assertEqual((response.body, response['Connection']), (b'held\n', 'close'))
             self.assertTrue(busy.is_closed())
             self.assertEqual(server.process.wait(PATIENCE), 0)
 

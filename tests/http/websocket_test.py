@@ -515,7 +515,8 @@ class Library(TestCase):
         async def talk(number):
             compression = 'deflate' if number % 2 else None
             url = f'ws://127.0.0.1:{self.server.port}/ws/' + (compression or 'echo')
-            async with websockets.connect(url, compression=compression) as socket:
+            async with websockets.connect(url, compression=compression, open_timeout=PATIENCE, ping_interval=None,
+                                          close_timeout=PATIENCE) as socket:
                 self.assertEqual(len(socket.extensions), number % 2)
                 for size in 0, 0, 10, 1000, 50000:
                     await socket.send(str(number) * size)
@@ -525,7 +526,7 @@ class Library(TestCase):
                 await (await socket.ping(b'x'))
 
         async def talk_all():
-            await asyncio.wait_for(asyncio.gather(*(talk(number) for number in range(100))), PATIENCE * 3)
+            await asyncio.wait_for(asyncio.gather(*(talk(number) for number in range(100))), PATIENCE)
 
         asyncio.run(talk_all())
 
