@@ -45,7 +45,7 @@ GUV_INTERPOSE(int, pthread_barrier_init,
 
 GUV_INTERPOSE(int, pthread_barrier_wait, (pthread_barrier_t * barrier)) {
   Barrier* b = ours(barrier);
-  if (!b) return offload([=] { return real().pthread_barrier_wait(barrier); });
+  if (!b) return offload_wait([=] { return real().pthread_barrier_wait(barrier); });
   uint32_t round;
   bool last;
   {

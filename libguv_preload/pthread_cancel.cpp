@@ -6,11 +6,11 @@ namespace guv {
 
 namespace {
 
-/// The type in the TCB is always deferred, so libc sets flags and sends no signal. But when the target waits inside libc on
-/// a helper it does, and the hub sends it to the helper again: to the thread's id, which is an invented one (ESRCH), but for
-/// the main thread, whose id is the hub's own.
+/// The type in the TCB is deferred, so libc sets flags and sends no signal. But when the target waits inside libc on a helper,
+/// or has come from there for a handler, it does, and the hub sends it to the helper again: to the thread's id, which is an
+/// invented one (ESRCH), but for the main thread, whose id is the hub's own.
 int set_flags(const GreenThread& target) {
-  const bool sent_here = per_thread.hub && &target == &runtime().main_thread() && target.state == State::elsewhere;
+  const bool sent_here = per_thread.hub && &target == &runtime().main_thread();
   const signals::DeafToCancellation deaf(sent_here);
   const int error = real().pthread_cancel(target.pthread());
   return error == ESRCH ? 0 : error;

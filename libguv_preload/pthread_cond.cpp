@@ -96,13 +96,13 @@ using namespace guv;
 
 GUV_INTERPOSE(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t* mutex)) {
   if (!runtime_started()) return real().pthread_cond_wait(cond, mutex);
-  if (shared(cond, mutex)) return offload([=] { return real().pthread_cond_wait(cond, mutex); });
+  if (shared(cond, mutex)) return offload_wait([=] { return real().pthread_cond_wait(cond, mutex); });
   return wait(cond, mutex, Deadline::never());
 }
 
 GUV_INTERPOSE(int, pthread_cond_timedwait, (pthread_cond_t * cond, pthread_mutex_t* mutex, const timespec* until)) {
   if (!runtime_started()) return real().pthread_cond_timedwait(cond, mutex, until);
-  if (shared(cond, mutex)) return offload([=] { return real().pthread_cond_timedwait(cond, mutex, until); });
+  if (shared(cond, mutex)) return offload_wait([=] { return real().pthread_cond_timedwait(cond, mutex, until); });
   return wait_until(cond, mutex, clock_of(cond), until);
 }
 
@@ -110,7 +110,9 @@ GUV_INTERPOSE(int, pthread_cond_clockwait,
               (pthread_cond_t * cond, pthread_mutex_t* mutex, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().pthread_cond_clockwait(cond, mutex, clock, until);
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
-  if (shared(cond, mutex)) return offload([=] { return real().pthread_cond_clockwait(cond, mutex, clock, until); });
+  if (shared(cond, mutex)) {
+    return offload_wait([=] { return real().pthread_cond_clockwait(cond, mutex, clock, until); });
+  }
   return wait_until(cond, mutex, clock, until);
 }
 

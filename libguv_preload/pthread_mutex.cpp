@@ -63,7 +63,7 @@ int lock(pthread_mutex_t* mutex, Deadline until) {
 
 int lock_shared(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
   if (!self() || mutex->__data.__kind & (robust_bit | protocol_bits)) {
-    return offload([=] { return real().pthread_mutex_clocklock(mutex, clock, until); });
+    return offload_wait([=] { return real().pthread_mutex_clocklock(mutex, clock, until); });
   }
   if (would_deadlock(mutex)) return EDEADLK;
   if (!valid(*until)) return EINVAL;

@@ -39,13 +39,13 @@ using namespace guv;
 GUV_INTERPOSE_UNDECLARED(int, __pthread_rwlock_rdlock, (pthread_rwlock_t * lock)) {
   const int result = real().pthread_rwlock_tryrdlock(lock);
   if (result != EBUSY) return result;
-  return offload([=] { return real().pthread_rwlock_clockrdlock(lock, CLOCK_REALTIME, &end_of_time); });
+  return offload_wait([=] { return real().pthread_rwlock_clockrdlock(lock, CLOCK_REALTIME, &end_of_time); });
 }
 
 GUV_INTERPOSE_UNDECLARED(int, __pthread_rwlock_wrlock, (pthread_rwlock_t * lock)) {
   const int result = real().pthread_rwlock_trywrlock(lock);
   if (result != EBUSY) return result;
-  return offload([=] { return real().pthread_rwlock_clockwrlock(lock, CLOCK_REALTIME, &end_of_time); });
+  return offload_wait([=] { return real().pthread_rwlock_clockwrlock(lock, CLOCK_REALTIME, &end_of_time); });
 }
 
 GUV_INTERPOSE(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock)) {
@@ -64,14 +64,14 @@ GUV_INTERPOSE(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock)) {
 GUV_INTERPOSE(int, pthread_rwlock_clockrdlock, (pthread_rwlock_t * lock, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().pthread_rwlock_clockrdlock(lock, clock, until);
   if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || !valid(*until)) return EINVAL;
-  if (shared(lock)) return offload([=] { return real().pthread_rwlock_clockrdlock(lock, clock, until); });
+  if (shared(lock)) return offload_wait([=] { return real().pthread_rwlock_clockrdlock(lock, clock, until); });
   return read_lock(lock, Deadline::on(clock, *until));
 }
 
 GUV_INTERPOSE(int, pthread_rwlock_clockwrlock, (pthread_rwlock_t * lock, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().pthread_rwlock_clockwrlock(lock, clock, until);
   if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || !valid(*until)) return EINVAL;
-  if (shared(lock)) return offload([=] { return real().pthread_rwlock_clockwrlock(lock, clock, until); });
+  if (shared(lock)) return offload_wait([=] { return real().pthread_rwlock_clockwrlock(lock, clock, until); });
   return write_lock(lock, Deadline::on(clock, *until));
 }
 

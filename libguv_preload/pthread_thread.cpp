@@ -207,7 +207,7 @@ GUV_INTERPOSE(int, pthread_create,
 
 GUV_INTERPOSE(int, pthread_join, (pthread_t thread, void** result)) {
   if (GreenThread* target = green_thread_of(thread)) return join(*target, result, Deadline::never());
-  return offload([=] { return real().pthread_join(thread, result); });
+  return offload_wait([=] { return real().pthread_join(thread, result); });
 }
 
 GUV_INTERPOSE(int, pthread_tryjoin_np, (pthread_t thread, void** result)) {
@@ -220,14 +220,14 @@ GUV_INTERPOSE(int, pthread_tryjoin_np, (pthread_t thread, void** result)) {
 
 GUV_INTERPOSE(int, pthread_timedjoin_np, (pthread_t thread, void** result, const timespec* until)) {
   GreenThread* target = green_thread_of(thread);
-  if (!target) return offload([=] { return real().pthread_timedjoin_np(thread, result, until); });
+  if (!target) return offload_wait([=] { return real().pthread_timedjoin_np(thread, result, until); });
   if (until && !valid(*until)) return EINVAL;
   return join(*target, result, until ? Deadline::on(CLOCK_REALTIME, *until) : Deadline::never());
 }
 
 GUV_INTERPOSE(int, pthread_clockjoin_np, (pthread_t thread, void** result, clockid_t clock, const timespec* until)) {
   GreenThread* target = green_thread_of(thread);
-  if (!target) return offload([=] { return real().pthread_clockjoin_np(thread, result, clock, until); });
+  if (!target) return offload_wait([=] { return real().pthread_clockjoin_np(thread, result, clock, until); });
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
   if (until && !valid(*until)) return EINVAL;
   return join(*target, result, until ? Deadline::on(clock, *until) : Deadline::never());

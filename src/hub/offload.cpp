@@ -26,6 +26,7 @@ void Offload::depart(Trip& trip) {
     Trip* trip;
   } handing{this, &trip};
   expect_trip(*trip.thread);
+  trip.helper = nullptr;
   trip.thread->trip = &trip;
   trip.thread->hub->leave(
       [](void* argument) {
@@ -48,7 +49,7 @@ void Offload::depart(Trip& trip) {
   }
 }
 
-void Offload::come_back(Trip& trip) {
+uint64_t Offload::come_back(Trip& trip) {
   GreenThread* me = trip.thread;
   uint64_t raised = 0;
   if (trip.helper) {
@@ -67,26 +68,55 @@ void Offload::come_back(Trip& trip) {
   }
   me->trip = nullptr;
   per_thread.self = me;
-  // Helpers run no handlers: what was sent meanwhile has waited.
-  signals::raise_taken(*me, raised);
-  signals::run_arrived(*me);
+  return raised;
+}
+
+Offload::Away::Away(Offload& offload, Trip& trip) : offload_(offload), trip_(trip) {
+  offload_.depart(trip_);
+  trip_.in_call = true;
+}
+
+// Helpers run no handlers: what was sent meanwhile has waited.
+Offload::Away::~Away() noexcept(false) {
+  trip_.in_call = false;
+  const uint64_t raised = offload_.come_back(trip_);
+  signals::raise_taken(*trip_.thread, raised);
+  signals::run_arrived(*trip_.thread);
+}
+
+bool Offload::may_visit(const GreenThread& me) {
+  // A wrapper that libc has called may be in the middle of something.
+  return me.trip && me.trip->in_call && me.trip->reach.on_signal == OnSignal::visit && per_thread.critical == 0;
+}
+
+void Offload::visit_home() {
+  GreenThread* me = per_thread.owner;
+  if (!me || !may_visit(*me) || !signals::deliverable(*me)) return;
+  Trip& trip = *me->trip;
+  trip.in_call = false;
+  {
+    const AtHome at_home(*this, trip);
+    signals::run_arrived(*me);
+  }
+  // What is sent from here on comes when the handler has returned: visits would pile up on the stack.
+  if (trip.helper) signals::hold_interruptions();
+  trip.in_call = true;
 }
 
 int64_t Offload::reach(GreenThread& thread) {
   Trip* trip = thread.trip;
-  const bool signal = trip->reach >= Reach::signals && (signals::deliverable(thread) || !thread.interrupts.empty());
-  const bool cancellation =
-      (trip->reach == Reach::cancellation || trip->reach == Reach::signals_and_cancellation) && thread.cancel_requested;
-  if (!signal && !cancellation) return 0;
+  const auto [on_signal, cancellable] = trip->reach;
+  const bool cancelled = cancellable && thread.cancel_requested;
+  const bool unwinds = cancelled && on_signal != OnSignal::end;
+  const bool interrupted = on_signal != OnSignal::wait && signals::deliverable(thread);
+  const bool ended = on_signal == OnSignal::end && (cancelled || !thread.interrupts.empty());
+  if (!unwinds && !interrupted && !ended) return 0;
   {
     SpinGuard guard(lock_);
     if (trip->under_way) {
       trip->reached = true;
-      if (trip->reach == Reach::cancellation) {
-        signals::cancel_kernel_thread(trip->helper->tid);
-      } else {
-        signals::interrupt_kernel_thread(trip->helper->tid);
-      }
+      if (unwinds) signals::cancel_kernel_thread(trip->helper->tid);
+      if (interrupted || ended) signals::interrupt_kernel_thread(trip->helper->tid);
     }
   }
   trip->patience = std::min(2 * trip->patience, longest_patience);

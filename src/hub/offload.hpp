@@ -10,14 +10,20 @@
 
 namespace guv {
 
-/// What reaches a thread that is away on a helper. The call there is either one of libc's functions, which goes on after a
-/// signal and unwinds by libc's own; or a system call, which ends with EINTR by guv's, and the caller sees to the rest. It is
-/// never sent both: the kernel may take them together, and the system call would start again as libc's signal asks.
-enum class Reach : uint8_t {
-  nothing,                   // all waits until the thread is back
-  cancellation,              // one of libc's functions
-  signals,                   // a system call
-  signals_and_cancellation,  // a system call
+/// What a signal does to a call on a helper.
+enum class OnSignal : uint8_t {
+  wait,   // nothing: handlers run when the call returns
+  visit,  // the thread visits its hub in the midst of the call, and its handlers run there: one of libc's functions that
+          // goes on after a handler
+  end,    // it ends with EINTR, and the caller sees to the rest: a system call
+};
+
+/// What reaches a thread that is away on a helper. A cancellation ends a system call with EINTR, too; libc's functions unwind
+/// by libc's own signal. A system call is never sent both: the kernel may take them together, and the call would start again
+/// as libc's signal asks.
+struct Reach {
+  OnSignal on_signal = OnSignal::wait;
+  bool cancellation = false;
 };
 
 struct Helper {
@@ -29,8 +35,9 @@ struct Helper {
 struct Trip : ListNode {
   GreenThread* thread = nullptr;
   Helper* helper = nullptr;  // null: there is none, the call is made on the hub
-  Reach reach = Reach::nothing;
+  Reach reach;
   bool under_way = false;    // on the helper, with its own TCB: what is sent to the helper's thread id is the thread's
+  bool in_call = false;      // and nothing of guv's own is interrupted
   bool reached = false;      // and something was sent
   int64_t patience = 500'000;
   void (*job)(void*) = nullptr;  // instead of a thread
@@ -50,7 +57,7 @@ class Offload {
   /// Calls `call()` on a helper; called directly when the caller is no green thread, makes a helper itself, or there is
   /// none to be had.
   template <class Call>
-  auto run(Call call, Reach reach = Reach::nothing) -> std::invoke_result_t<Call> {
+  auto run(Call call, Reach reach = {}) -> std::invoke_result_t<Call> {
     GreenThread* me = self();
     if (!me || me->makes_helper) return call();
     Trip trip;
@@ -63,6 +70,10 @@ class Offload {
   /// Ends the call that `thread` is away for, if it can be ended. The helper may be just about to make the call: to be
   /// done again after so many nanoseconds if the thread is not back by then; 0: no use. By the hub.
   int64_t reach(GreenThread& thread);
+
+  /// On a helper, in the handler of what `reach` sends: the thread runs its handlers on its hub, if its call allows it, and
+  /// returns on a helper, perhaps another.
+  void visit_home();
 
   /// Has `job(argument)` called on a helper; `trip` must live until then. False if there are no helpers to be had.
   bool post(Trip& trip, void (*job)(void*), void* argument);
@@ -84,8 +95,8 @@ class Offload {
   /// However the call ends: libc unwinds when it is cancelled.
   class Away {
    public:
-    Away(Offload& offload, Trip& trip) : offload_(offload), trip_(trip) { offload_.depart(trip_); }
-    ~Away() noexcept(false) { offload_.come_back(trip_); }
+    Away(Offload& offload, Trip& trip);
+    ~Away() noexcept(false);
     Away(const Away&) = delete;
     Away& operator=(const Away&) = delete;
 
@@ -94,8 +105,23 @@ class Offload {
     Trip& trip_;
   };
 
+  /// In the midst of a call. A handler may unwind: what libc then does for the call it does on a helper again.
+  class AtHome {
+   public:
+    AtHome(Offload& offload, Trip& trip) : offload_(offload), trip_(trip) { offload_.come_back(trip_); }
+    ~AtHome() noexcept(false) { offload_.depart(trip_); }
+    AtHome(const AtHome&) = delete;
+    AtHome& operator=(const AtHome&) = delete;
+
+   private:
+    Offload& offload_;
+    Trip& trip_;
+  };
+
+  static bool may_visit(const GreenThread& me);
   void depart(Trip& trip);
-  void come_back(Trip& trip);
+  /// What the call has raised by itself is the result, a bit each.
+  uint64_t come_back(Trip& trip);
   void enqueue(Trip& trip);
   bool add_helper();
   bool wants_helper();

@@ -199,11 +199,11 @@ void discard(ThreadSignals& where, uint64_t set) {
 // ---- who gets it ------------------------------------------------------------------------------------------------
 
 bool reachable(const GreenThread& thread) {
-  return thread.state != State::elsewhere || (thread.trip && thread.trip->reach >= Reach::signals);
+  return thread.state != State::elsewhere || (thread.trip && thread.trip->reach.on_signal != OnSignal::wait);
 }
 
 // Whom the kernel would choose: the main thread, else one that is running, else any. Those away on a helper whose call
-// cannot be ended come last: they take signals only when they are back.
+// is not to be interrupted come last: they take signals only when they are back.
 GreenThread* choose(int signal) {
   Hub& hub = runtime().hub();
   const uint64_t wanted = bit(signal);
@@ -508,8 +508,13 @@ char* stack_to_move_to(const siginfo_t& info, const ucontext_t& context) {
 void on_signal(int signal, siginfo_t* info, void* raw_context) {
   constexpr size_t with_all_registers = 16 * 1024;
   unmark(raw_context, with_all_registers);
-  if (signal == guvs_own && info->si_code == from_guv) return;  // that it came was all
   auto* context = static_cast<ucontext_t*>(raw_context);
+  if (signal == guvs_own && info->si_code == from_guv) {
+    // To a system call that it came is all.
+    runtime().offload().visit_home();
+    if (per_thread.hub) mask_in(*context) = all.kernel_mask;  // there was no helper to go on with
+    return;
+  }
   if (char* top = stack_to_move_to(*info, *context)) move_signal_frame(signal, context, top, &serve);
   serve(signal, info, context);
 }
@@ -688,6 +693,7 @@ void interrupt_kernel_thread(int tid) {
 }
 
 void let_interruptions_through() { set_kernel_mask(~(libc_internal | bit(guvs_own))); }
+void hold_interruptions() { set_kernel_mask(~libc_internal); }
 
 uint64_t take_raised() {
   uint64_t any = 0;

@@ -123,6 +123,7 @@ void interrupt_kernel_thread(int tid);
 /// What libc's pthread_cancel would do to it, knew it the thread's id.
 void cancel_kernel_thread(int tid);
 void let_interruptions_through();
+void hold_interruptions();
 /// On a helper: what its system calls have raised (SIGPIPE, SIGXFSZ) is taken from it; a bit each.
 uint64_t take_raised();
 /// Back on the hub: raises that for the calling thread, whose call it was.

@@ -100,7 +100,7 @@ bool shall_end(const On& on, const GreenThread& me) {
 
 /// What ends a system call that the calling thread makes on a helper.
 inline Reach interruptions(bool cancellation_point = true) {
-  return cancellation_point && cancellable() ? Reach::signals_and_cancellation : Reach::signals;
+  return {OnSignal::end, cancellation_point && cancellable()};
 }
 
 /// Ends the thread when a cancellation is due. Once one is being acted on, or after pthread_exit, none is any more:
@@ -234,7 +234,14 @@ inline long blocking_all(On&& on, size_t total, Attempt attempt) {
 template <class Call>
 inline auto offload(Call call) {
   if (!self()) return call();
-  return runtime().offload().run(std::move(call), cancellable() ? Reach::cancellation : Reach::nothing);
+  return runtime().offload().run(std::move(call), {OnSignal::wait, cancellable()});
+}
+
+/// As `offload`, for functions that wait for other threads and go on after a handler: locks, joins.
+template <class Call>
+inline auto offload_wait(Call call) {
+  if (!self()) return call();
+  return runtime().offload().run(std::move(call), {OnSignal::visit, cancellable()});
 }
 
 }  // namespace guv
