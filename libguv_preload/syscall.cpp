@@ -353,6 +353,9 @@ long raw_exit(Words a) {
   me->hub->end_thread();
 }
 
+// What the kernel clears at the end of a kernel thread is the hub's.
+long raw_set_tid_address(Words a) { return self() ? gettid() : sys::result(sys::call(SYS_set_tid_address, a[0])); }
+
 long raw_tkill(Words a) { return tgkill(getpid(), static_cast<pid_t>(a[0]), static_cast<int>(a[1])); }
 
 /// For calls whose first argument may be what gettid() told a green thread.
@@ -436,6 +439,7 @@ constexpr Row rows[] = {
     // time and threads
     GUV_NUMBER(nanosleep), {SYS_clock_nanosleep, &raw_clock_nanosleep}, GUV_NUMBER(sched_yield), GUV_NUMBER(gettid),
     {SYS_futex, [](Words a) -> long { return sys::result(futex(a)); }}, {SYS_exit, &raw_exit},
+    {SYS_set_tid_address, &raw_set_tid_address},
     // files
     {SYS_open, [](Words a) -> long { return open(as<const char*>(a[0]), static_cast<int>(a[1]), static_cast<mode_t>(a[2])); }},
     {SYS_openat, [](Words a) -> long { return openat(static_cast<int>(a[0]), as<const char*>(a[1]), static_cast<int>(a[2]), static_cast<mode_t>(a[3])); }},
