@@ -88,7 +88,7 @@ TEST(Spawn, EndedByPthreadExitLeavesNoResult) {
 }
 
 TEST(Spawn, GetEndsAtItsDeadline) {
-  auto thread = guv::spawn([] { guv::sleep(10s); });
+  auto thread = guv::spawn([] { guv::sleep(1h); });
   EXPECT_THROW(thread.get(5ms), guv::TimedOut);
   EXPECT_FALSE(thread.join(1ms));
   thread.kill();
@@ -115,7 +115,7 @@ TEST(SpawnAfter, RunsWhenItsTimeHasCome) {
 
 TEST(SpawnAfter, CanBeCancelledUntilThen) {
   bool ran = false;
-  auto thread = guv::spawn_after(10s, [&] { ran = true; });
+  auto thread = guv::spawn_after(1h, [&] { ran = true; });
   EXPECT_TRUE(thread.cancel());
   EXPECT_THROW(thread.get(), guv::GreenExit);
   EXPECT_FALSE(ran);
@@ -150,7 +150,7 @@ TEST(Kill, ThrowsWhereTheThreadWaits) {
       ~Scope() { log += "unwound "; }
     } scope{log};
     try {
-      guv::sleep(10s);
+      guv::sleep(1h);
     } catch (const guv::GreenExit&) {
       log += "exit ";
       throw;
@@ -185,7 +185,7 @@ TEST(Kill, ReachesCallsAwayOnAHelper) {
   auto thread = guv::spawn([&] { return open(fifo.c_str(), O_RDONLY); });
   guv::sleep(20ms);
   thread.kill();
-  EXPECT_THROW(thread.get(5s), guv::GreenExit);
+  EXPECT_THROW(thread.get(), guv::GreenExit);
   unlink(fifo.c_str());
   rmdir(path);
 }
@@ -213,7 +213,7 @@ TEST(Kill, OfOneselfThrowsAtOnce) {
 TEST(Kill, MayBeSurvived) {
   auto thread = guv::spawn([] {
     try {
-      guv::sleep(10s);
+      guv::sleep(1h);
     } catch (const guv::GreenExit&) {
     }
     guv::sleep(1ms);
@@ -231,7 +231,7 @@ TEST(Kill, WorksOnThreadsOfPthreadCreateAndFromKernelThreads) {
   std::thread thread([&] {
     me = guv::current();
     try {
-      guv::sleep(10s);
+      guv::sleep(1h);
     } catch (const guv::GreenExit&) {
       exited = true;
     }
@@ -260,7 +260,7 @@ TEST(Link, IsCalledOnTheThreadWithItsResult) {
 
 TEST(Link, IsCalledForCancelledThreadsToo) {
   bool linked = false;
-  auto thread = guv::spawn_after(10s, [] {});
+  auto thread = guv::spawn_after(1h, [] {});
   thread.link([&](auto&) { linked = true; });
   thread.cancel();
   thread.join();
@@ -310,7 +310,7 @@ TEST(Timeout, ThrowsWhereTheThreadWaits) {
   guv::Timeout timeout(2ms);
   EXPECT_TRUE(timeout.pending());
   try {
-    guv::sleep(10s);
+    guv::sleep(1h);
     FAIL();
   } catch (const guv::TimedOut& struck) {
     EXPECT_TRUE(struck.is(timeout));
@@ -323,7 +323,7 @@ TEST(Timeout, ThrowsTheGivenException) {
   EXPECT_THROW(
       {
         guv::Timeout timeout(1ms, std::domain_error("late"));
-        guv::sleep(10s);
+        guv::sleep(1h);
       },
       std::domain_error);
 }
@@ -338,15 +338,15 @@ TEST(Timeout, GoesWithItsScopeAndCanBeCancelledAndStartedAgain) {
   guv::sleep(3ms);
   for (int i = 0; i < 3; ++i) {
     timeout.start(1ms);
-    EXPECT_THROW(guv::sleep(10s), guv::TimedOut);
+    EXPECT_THROW(guv::sleep(1h), guv::TimedOut);
   }
 }
 
 TEST(Timeout, Nests) {
   guv::Timeout outer(5ms);
-  guv::Timeout inner(10s);
+  guv::Timeout inner(1h);
   try {
-    guv::sleep(20s);
+    guv::sleep(1h);
     FAIL();
   } catch (const guv::TimedOut& struck) {
     EXPECT_TRUE(struck.is(outer));
@@ -391,22 +391,22 @@ TEST(Timeout, IsForGreenThreads) {
 }
 
 TEST(WithTimeout, ReturnsTheResultOrTheFallback) {
-  EXPECT_EQ(guv::with_timeout(10s, [] { return 1; }, 2), 1);
+  EXPECT_EQ(guv::with_timeout(1h, [] { return 1; }, 2), 1);
   EXPECT_EQ(guv::with_timeout(1ms,
                               [] {
-                                guv::sleep(10s);
+                                guv::sleep(1h);
                                 return 1;
                               },
                               2),
             2);
-  EXPECT_THROW(guv::with_timeout(1ms, [] { guv::sleep(10s); }), guv::TimedOut);
+  EXPECT_THROW(guv::with_timeout(1ms, [] { guv::sleep(1h); }), guv::TimedOut);
 }
 
 TEST(SilentTimeout, SwallowsItsOwnOnly) {
-  EXPECT_TRUE(guv::silent_timeout(10s, [] {}));
-  EXPECT_FALSE(guv::silent_timeout(1ms, [] { guv::sleep(10s); }));
+  EXPECT_TRUE(guv::silent_timeout(1h, [] {}));
+  EXPECT_FALSE(guv::silent_timeout(1ms, [] { guv::sleep(1h); }));
   guv::Timeout outer(1ms);
-  EXPECT_THROW(guv::silent_timeout(10s, [] { guv::sleep(10s); }), guv::TimedOut);
+  EXPECT_THROW(guv::silent_timeout(1h, [] { guv::sleep(1h); }), guv::TimedOut);
 }
 
 // ---- trampoline -------------------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ TEST(Descriptors, AreGreenWhateverONonblockSays) {
   size_t received = 0;
   std::vector<char> room(1 << 16);
   while (received < much.size()) {
-    const ssize_t count = guv_recv(ends[0], room.data(), room.size(), 0, (guv::Deadline(10s)).nanoseconds());
+    const ssize_t count = guv_recv(ends[0], room.data(), room.size(), 0, GUV_NEVER);
     ASSERT_GT(count, 0);
     received += static_cast<size_t>(count);
   }
@@ -481,7 +481,7 @@ TEST(CallOnHub, CallsInOrderFromAnyThread) {
     guv::spawn_n([&] { log += "d"; });
   });
   on_kernel_thread([&] { guv::call_on_hub([&] { log += "c"; }); });
-  guv::sleep(2ms);
+  while (log.size() < 4) guv::sleep(1ms);
   EXPECT_TRUE(log == "abcd" || log == "abdc") << log;
 }
 
@@ -502,8 +502,7 @@ TEST(UvLoop, RunsWithinTheHub) {
   timer.data = &fired;
   ASSERT_EQ(uv_timer_init(guv::uv_loop(), &timer), 0);
   ASSERT_EQ(uv_timer_start(&timer, [](uv_timer_t* timer) { *static_cast<bool*>(timer->data) = true; }, 2, 0), 0);
-  guv::sleep(50ms);
-  EXPECT_TRUE(fired);
+  while (!fired) guv::sleep(1ms);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer), nullptr);
   guv::sleep(2ms);
 }

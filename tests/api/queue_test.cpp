@@ -149,7 +149,7 @@ TEST(Queue, AnItemHandedOverIsNotLostByAKill) {
   int got = 0;
   auto getter = guv::spawn([&] {
     got = queue.get();
-    guv::sleep(10s);
+    guv::sleep(1h);
   });
   guv::gyield();
   queue.put(1);
@@ -162,7 +162,7 @@ TEST(Queue, AnItemHandedOverIsNotLostByAKill) {
   auto putter = guv::spawn([&] {
     channel.put(1);
     put = true;
-    guv::sleep(10s);
+    guv::sleep(1h);
   });
   guv::gyield();
   EXPECT_EQ(channel.get(), 1);
@@ -228,7 +228,7 @@ TEST(Queue, JoinWaitsUntilAllTasksAreDone) {
 TEST(Queue, JoinReturnsThoughMoreIsPutAtOnce) {
   guv::Queue<int> queue;
   queue.put(1);
-  auto joiner = guv::spawn([&] { return queue.join(5s); });
+  auto joiner = guv::spawn([&] { return queue.join(); });
   guv::gyield();
   queue.get();
   queue.task_done();
@@ -287,7 +287,7 @@ TEST(Queue, IsFilledOnTheHub) {
     EXPECT_THROW(queue.get_nowait(), guv::Empty);
     queue.put(1);
   });
-  EXPECT_EQ(queue.get(5s), 1);
+  EXPECT_EQ(queue.get(), 1);
 }
 
 // Kernel threads and green ones produce and consume together; every item arrives once.
@@ -301,7 +301,7 @@ TEST(Queue, LosesNothingBetweenKernelAndGreenThreads) {
       for (int i = 0; i < each; ++i) queue.put(number * each + i);
     };
     const auto consume = [&] {
-      while (const auto item = queue.try_get(5s)) {
+      while (const auto item = queue.try_get(guv::Deadline::never())) {
         if (*item < 0) break;
         ++seen[static_cast<size_t>(*item)];
         ++got;

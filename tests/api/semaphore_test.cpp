@@ -104,7 +104,7 @@ TEST(Semaphore, APermitHandedOverIsNotLostByAKill) {
     const bool acquired = semaphore.acquire();
     in = acquired;
     semaphore.release();
-    guv::sleep(10s);
+    guv::sleep(1h);
   });
   guv::gyield();
   semaphore.release();
@@ -130,7 +130,7 @@ TEST(Semaphore, PthreadCancelEndsAcquire) {
   });
   guv::gyield();
   pthread_cancel(handle);
-  EXPECT_THROW(thread.get(5s), guv::GreenExit);
+  EXPECT_THROW(thread.get(), guv::GreenExit);
   EXPECT_EQ(semaphore.balance(), 0);
 }
 
@@ -170,7 +170,7 @@ TEST(Semaphore, CanBeReleasedOnTheHub) {
     EXPECT_THROW(semaphore.acquire(), std::system_error);
     semaphore.release();
   });
-  EXPECT_TRUE(semaphore.acquire(5s));
+  EXPECT_TRUE(semaphore.acquire());
 }
 
 TEST(Semaphore, ServesTenThousandThreads) {
