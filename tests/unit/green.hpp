@@ -50,10 +50,13 @@ inline void join(GreenThread* thread) {
   hub().release(thread);
 }
 
-/// Lets others run until `condition` holds; false if it does not within ten seconds.
+/// For what is certain to happen: it ends a wait in vain before the test's own time is over.
+inline Deadline patience() { return Deadline::in_milliseconds(100'000); }
+
+/// Lets others run until `condition` holds; false if it does not before patience() ends.
 template <class Condition>
 bool eventually(Condition condition) {
-  const Deadline limit = Deadline::in_milliseconds(10'000);
+  const Deadline limit = patience();
   while (!condition()) {
     if (limit.passed()) return false;
     hub().park(Deadline::in(200'000));

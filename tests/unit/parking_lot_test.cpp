@@ -146,7 +146,7 @@ TEST_F(Lot, AKernelThreadIsWoken) {
   std::thread sleeper([&] {
     Waiter waiter(&here_);
     lot_->enqueue(waiter);
-    EXPECT_EQ(ParkingLot::sleep(waiter, Deadline::in_milliseconds(20'000)), 0);
+    EXPECT_EQ(ParkingLot::sleep(waiter, test::patience()), 0);
     EXPECT_FALSE(lot_->dequeue(waiter));
     done = true;
   });
