@@ -188,10 +188,9 @@ TEST_F(Blocking, AHandlerWithoutRestartEndsTheCall) {
   join(sender);
 }
 
-TEST_F(Blocking, AHandlerWithRestartDoesNot) {
-  handle(SIGUSR1, SA_RESTART);
+/// A wait that goes on when a handler has run.
+void expect_to_outlast_a_handler(FakeOn on) {
   handled = 0;
-  FakeOn on;
   bool ready = false;
   GreenThread* sender = go([&] {
     send(on.thread, SIGUSR1);
@@ -202,6 +201,11 @@ TEST_F(Blocking, AHandlerWithRestartDoesNot) {
   });
   EXPECT_EQ(blocking(on, [&](Mode) -> long { return ready ? 6 : -EAGAIN; }), 6);
   join(sender);
+}
+
+TEST_F(Blocking, AHandlerWithRestartDoesNot) {
+  handle(SIGUSR1, SA_RESTART);
+  expect_to_outlast_a_handler({});
 }
 
 TEST_F(Blocking, ACallThatIsNeverRestartedIsEndedByAnyHandler) {
@@ -215,19 +219,9 @@ TEST_F(Blocking, ACallThatIsNeverRestartedIsEndedByAnyHandler) {
 
 TEST_F(Blocking, ACallThatGoesOnIsEndedByNoHandler) {
   handle(SIGUSR1, 0);
-  handled = 0;
   FakeOn on;
   on.on_handler = OnHandler::go_on;
-  bool ready = false;
-  GreenThread* sender = go([&] {
-    send(on.thread, SIGUSR1);
-    hub().yield();
-    EXPECT_EQ(handled, 1);
-    ready = true;
-    Hub::unpark(on.thread);
-  });
-  EXPECT_EQ(blocking(on, [&](Mode) -> long { return ready ? 6 : -EAGAIN; }), 6);
-  join(sender);
+  expect_to_outlast_a_handler(on);
 }
 
 TEST_F(Blocking, AResultThatIsThereGoesBeforeTheSignal) {
