@@ -129,17 +129,17 @@ void* guv_call_patched(void* (*function)(void*), void* argument) {
 }
 
 int guv_import_patched(const char* path, int flags, void** handle, guv_patch** patch) try {
-  void* library = dlopen(path, flags & ~GUV_WITH_DEPENDENCIES);
+  struct Close {
+    void operator()(void* library) const { dlclose(library); }
+  };
+  std::unique_ptr<void, Close> library(dlopen(path, flags & ~GUV_WITH_DEPENDENCIES));
   if (!library) return access(path, F_OK) == 0 ? -ENOEXEC : -ENOENT;
   // What is green in one place must be able to wait for what is not elsewhere.
   open_families(bit(Family::sync));
-  const int error = lead_to_guv(*object_of(library), flags & GUV_WITH_DEPENDENCIES, patch);
-  if (error) {
-    dlclose(library);
-  } else {
-    *handle = library;
-  }
-  return -error;
+  const int error = lead_to_guv(*object_of(library.get()), flags & GUV_WITH_DEPENDENCIES, patch);
+  if (error) return -error;
+  *handle = library.release();
+  return 0;
 } catch (const std::bad_alloc&) {
   return -ENOMEM;
 }
