@@ -137,8 +137,8 @@ GUV_API void guv_thread_set_name(guv_thread* thread, const char* name);
  *  time-outs as waits do. */
 GUV_API int guv_yield(void);
 
-/** Suspends the caller until the deadline; one that has passed is guv_yield. 0, or the error of a kill or a time-out.
- *  */
+/** Suspends the caller until the deadline; one that has passed is guv_yield. Returns 0, or the error of a kill or a
+ *  time-out. */
 GUV_API int guv_sleep_until(int64_t deadline);
 
 /** Suspends the calling green thread until guv_thread_wake names it: for what switches threads by itself. May also
@@ -207,8 +207,8 @@ typedef struct guv_timeout {
 GUV_API int guv_timeout_start(guv_timeout* timeout, int64_t deadline, int error, void (*raise)(void* argument),
                               void* argument);
 
-/** Takes it back. Returns 1 if it was pending, 0 when it has struck or was not started. By the thread that started it.
- *  */
+/** Takes it back. Returns 1 if it was pending, 0 when it has struck or was not started. To be called by the thread that
+ *  started it. */
 GUV_API int guv_timeout_cancel(guv_timeout* timeout);
 
 /** Returns 1 from the start until it has struck or been cancelled. */

@@ -158,6 +158,8 @@ class BoundedSemaphore : public detail::PlainSemaphore {
 /// A semaphore with an upper limit, at which release() waits as acquire() does at zero.
 class CappedSemaphore {
  public:
+  /// Holds a permit as long as it lives. Its end may wait, and must not be killed or timed out there: destructors do
+  /// not throw.
   using Guard = std::unique_lock<CappedSemaphore>;
 
   /// Throws std::invalid_argument unless 0 ≤ count ≤ limit.
