@@ -28,11 +28,14 @@ static int produce(guv_http_writer* writer, void* argument) {
 
 static void talk(guv_websocket* socket, void* argument) {
   guv_websocket_message message;
+  require(guv_websocket_ping(socket, "?", 1) == 0, "a ping is sent");
   require(guv_websocket_send(socket, "hello", 5, 1) == 0, "a message is sent");
   require(guv_websocket_wait(socket, &message, GUV_NEVER) == 1 && message.is_text, "a message of text comes");
   require(message.size == 2 && memcmp(message.data, "Hi", 2) == 0, "it is Hi");
   require(is(guv_http_request_path(guv_websocket_request(socket)), "/ws") || is(guv_websocket_protocol(socket), "good"),
           "the request that began it, or its subprotocol");
+  require(guv_websocket_close(socket, 1005, NULL) == -EINVAL, "1005 must not be sent");
+  require(guv_websocket_close(socket, 1000, "bye") == 0, "closed");
   require(guv_websocket_wait(socket, &message, GUV_NEVER) == 0, "the socket is closed");
   require(guv_websocket_close_reason(socket).size == 0, "the client gives no reason");
   require(guv_websocket_close_code(socket) == 1000, "the client closes with 1000");
@@ -59,6 +62,8 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
     require(is(guv_http_request_parameter(request, "c"), "d"), "the parameter c is d");
     require(guv_http_request_parameter(request, "e").data == NULL, "there is no parameter e");
     require(guv_http_request_version(request) == 11, "it is HTTP/1.1");
+    require(is(guv_http_request_method(request), "GET"), "the method is GET");
+    require(is(guv_http_request_target(request), "/a%20b?c=d"), "the target as it was sent");
     guv_http_text name, value;
     require(guv_http_request_field(request, 0, &name, &value) == 1 && is(name, "Host") && is(value, "here"),
             "Host: here");
@@ -68,6 +73,8 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
     require(guv_http_request_length(request) == 0, "it has no body");
     require(guv_http_server_connections(server) == 1, "there is one connection");
     require(guv_http_response_set(response, "Bad", "a\r\nb") == -EINVAL, "values have no line ends");
+    require(guv_http_response_add(response, "Set-Cookie", "a=1") == 0, "a field is added");
+    require(guv_http_response_add(response, "Set-Cookie", "b=2") == 0, "another of the same name, too");
     return guv_http_response_body(response, "body", 4);
   }
   if (is(path, "/echo")) {
@@ -111,7 +118,8 @@ static void ask(const char* request, size_t size, const char* first, const char*
 
 static void* client(void* argument) {
   (void)argument;
-  ASK("GET /a%20b?c=d HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Server: mine\r\n");
+  ASK("GET /a%20b?c=d HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n", "Server: mine\r\n",
+      "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
   ASK("POST /echo HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
   ASK("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "HTTP/1.1 400 Bad Request\r\n",
       "400");
@@ -121,14 +129,14 @@ static void* client(void* argument) {
   /* "Hi" and a close with 1000, masked with zeros */
   ASK("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xe8",
-      "HTTP/1.1 101 Switching Protocols\r\n", "\x81\x05hello\x88\x02\x03\xe8");
+      "HTTP/1.1 101 Switching Protocols\r\n", "\x89\x01?\x81\x05hello\x88\x05\x03\xe8" "bye");
   /* the same, with "Hi" compressed */
   ASK("GET /ws/compressed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
       "13\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: good\r\n"
       "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xc1\x84\0\0\0\0\xf2\xc8\x04\0\x88\x82\0\0\0\0\x03\xe8",
       "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: good\r\n",
-      "\x81\x05hello\x88\x02\x03\xe8");
+      "\x89\x01?\x81\x05hello\x88\x05\x03\xe8" "bye");
   guv_http_server_stop(server, 1000000000);
   return NULL;
 }
