@@ -396,6 +396,13 @@ class Library(Case):
     def test_not_a_library(self):
         self.assert_refused(self.run_guv("true", env={"GUV_LIBRARY": lab / "plain"}), 2, "not a shared library")
 
+    def test_that_cannot_be_read(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to become another user")
+        library = lab.write("closed.so", "", 0o600)
+        done = self.run_guv("true", env={"GUV_LIBRARY": library}, user=NOBODY)
+        self.assert_refused(done, 2, "cannot be read: Permission denied")
+
     def test_a_path_that_ld_preload_cannot_hold(self):
         os.makedirs(lab / "a b", exist_ok=True)
         shutil.copy(lab / "libprobe.so", lab / "a b" / "libguv.so")
@@ -568,7 +575,7 @@ class Options(Case):
         for text, size in (("65536", 65536), ("256K", 1 << 18), ("256k", 1 << 18), ("8M", 1 << 23), ("1G", 1 << 30)):
             for option in ([f"--stack-size={text}"], ["--stack-size", text]):
                 self.assertEqual(self.variables(*option), {"GUV_STACK_SIZE": str(size)})
-        too_big = ("99999999999999999999", "99999999999999G")
+        too_big = ("99999999999999999999", "99999999999999G", "65537G")
         for text in ("", "x", "-1", "K", "12X", "8MB", "1.5M", " 64K", "16383", *too_big):
             self.assert_refused(self.run_guv(f"--stack-size={text}", "true"), 2, "--stack-size")
 

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "elf_file.hpp"
@@ -18,7 +20,11 @@ constexpr const char* separators = " :";
 
 std::variant<std::string, Refusal> usable(const fs::path& library) {
   const auto head = read_head(library.native());
-  if (!head || !head->is_ours) {
+  if (!head) {
+    const std::string why = std::error_code(errno, std::generic_category()).message();
+    return Refusal{bad_usage, in_quotes(library.native()) + " cannot be read: " + why};
+  }
+  if (!head->is_ours) {
     return Refusal{bad_usage,
                    in_quotes(library.native()) + " is not a shared library for this machine: correct GUV_LIBRARY"};
   }

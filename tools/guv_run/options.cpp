@@ -75,6 +75,7 @@ Complaint stack_size(Options& options, const std::string& value) {
   if (!bytes) return "is not a size: give bytes, or a number with K, M or G";
   // pthread_attr_setstacksize(3): the least size a thread may ask for.
   if (*bytes < 16384) return "is too small: the least is 16K";
+  if (*bytes > std::uint64_t{1} << 46) return "is too large: the most is 65536G, half of the address space";
   pass_on(options, "GUV_STACK_SIZE", std::to_string(*bytes));
   return std::nullopt;
 }
