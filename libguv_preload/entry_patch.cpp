@@ -202,7 +202,7 @@ void patch_libc_entries() {
   if (!wanted || impossible) return;
   if ((count == 0 && !prepare_all()) || (!write_by_proc(wanted) && !write_by_mprotect(wanted))) {
     say("libc's entries cannot be patched here (%s): calls made inside libc, such as fgets on a socket, will hold up "
-        "all green threads",
+        "all green threads (let the process change its own code: SELinux calls it execmod)",
         strerror(errno));
     impossible = true;
     return;

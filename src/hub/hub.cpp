@@ -57,7 +57,7 @@ bool Hub::make_wake_fd() {
 
 bool Hub::adopt_caller(GreenThread& main_thread, const char** why_not) {
   if (poller_.descriptor() < 0 || !make_wake_fd()) {
-    *why_not = "no file descriptors left for the hub";
+    *why_not = "no file descriptors left for the hub (raise ulimit -n)";
     return false;
   }
   const size_t size = loop_stack_size + tcb::static_size();

@@ -15,6 +15,21 @@ GUV_RUN, LIBRARY, PROGRAMS = sys.argv[1:4]
 passed = failed = 0
 
 
+# Neither by /proc/self/mem (pwrite64) nor by mprotect for writing and execution.
+FORBID_PATCHING = """
+load, equal, mask, answer, allow, refuse = 0x20, 0x15, 0x54, 0x06, 0x7fff0000, 0x00050001
+program = b"".join(struct.pack("HBBI", *line) for line in (
+    (load, 0, 0, 0), (equal, 4, 0, 18), (equal, 0, 4, 10), (load, 0, 0, 32), (mask, 0, 0, 6), (equal, 0, 1, 6),
+    (answer, 0, 0, refuse), (answer, 0, 0, allow)))
+buffer = ctypes.create_string_buffer(program)
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+filter = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+if prctl(38, 1, 0, 0, 0) or prctl(22, 2, filter, 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+    os.write(2, os.strerror(ctypes.get_errno()).encode())
+    os._exit(77)
+"""
+
+
 def run(options, program, *arguments, extra=None):
     """The program's result and what guv reported of it."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -107,12 +122,23 @@ def main():
         _, lines = run([], str(odd))  # lines that are not JSON raise
         check("the report survives any name of a program", [line["event"] for line in lines] == ["start", "exit"], lines)
 
-    result = subprocess.run([sys.executable, "-c", f"""
-import os, resource
-resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
-os.environ["LD_PRELOAD"] = {LIBRARY!r}
-os.execv({threads!r}, [{threads!r}])"""], capture_output=True, text=True, timeout=60)
-    check("without descriptors guv says so", "no file descriptors left" in result.stderr, result.stderr)
+    for name, limits, said in (
+            ("descriptors", "resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))", "(raise ulimit -n)"),
+            ("address space", "resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))", "guv-run --stack-size"),
+            ("leave to change its code", FORBID_PATCHING, "cannot be patched here (Operation not permitted)")):
+        size = "1G" if name == "address space" else "256K"
+        result = subprocess.run([sys.executable, "-c", f"""
+import ctypes, os, resource, struct
+{limits}
+os.environ.update(LD_PRELOAD={LIBRARY!r}, GUV_STACK_SIZE={size!r})
+os.execv({threads!r}, [{threads!r}])"""], capture_output=True, text=True)
+        if result.returncode == 77:
+            print(f"skipped: without {name}: {result.stderr.strip()}")
+            continue
+        check(f"without {name} guv says what to do, once", result.stderr.count("guv: ") == 1 and said in result.stderr,
+              result.stderr)
+        if limits is FORBID_PATCHING:
+            check(f"without {name} the program goes on", result.stdout == plain.stdout, result.stdout)
 
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
