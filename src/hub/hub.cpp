@@ -437,8 +437,8 @@ void Hub::reach(GreenThread& thread) {
 void Hub::hold_signal(const siginfo_t& info) {
   held_info_ = info;
   signal_held_.store(true, std::memory_order_relaxed);
-  // The loop may be just about to sleep.
-  wake_loop();
+  // The loop may be just about to sleep, and not asleep yet.
+  if (asleep_.load(std::memory_order_relaxed)) wake_loop();
 }
 
 void Hub::deliver_held_signal() {

@@ -33,6 +33,7 @@ constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
 constexpr uint64_t raised_by_calls = bit(SIGPIPE) | bit(SIGXFSZ);
 constexpr int libcs_cancellation = 32;
 constexpr int from_guv = -0x677576;  // si_code of guv's own
+constexpr uint32_t enough = 64;
 constexpr size_t fault_stack_size = 64 * 1024;
 
 /// Memory for pending signals; never given back.
@@ -47,6 +48,8 @@ struct Everything {
   uint64_t blocked_by_some = 0;                // where that is not 0
   uint64_t thread_count = 0;
   uint64_t kernel_mask = 0;                    // this hub's, as we set it
+  uint32_t taken[signal_count + 1];            // from the kernel, for the process, and not run yet
+  uint64_t congested = 0;                      // where that is more than enough
   ThreadSignals process;                       // sent to the process while nobody could take them
   List<PendingSignal> free_nodes;
   Chunk* chunks = nullptr;
@@ -121,6 +124,7 @@ void update_kernel_mask() {
   for_each_signal(all.blocked_by_some, [&](int signal) {
     if (all.blocked_by[signal] == all.thread_count) mask |= bit(signal);
   });
+  mask |= all.congested;
   if (mask == all.kernel_mask) return;
   all.kernel_mask = mask;
   set_kernel_mask(mask);
@@ -140,6 +144,17 @@ void account(GreenThread& thread, uint64_t mask) {
 
 // ---- queues -----------------------------------------------------------------------------------------------------
 
+// Who sends faster than handlers run shall find the kernel's queue full (sigqueue's EAGAIN), and not fill our memory. From
+// half of enough the kernel may send again.
+void count_taken(int signal, int step) {
+  all.taken[signal] += step;
+  const bool congested = all.congested & bit(signal);
+  if (congested ? all.taken[signal] > enough / 2 : all.taken[signal] < enough) return;
+  if (!per_thread.hub) return;
+  all.congested ^= bit(signal);
+  update_kernel_mask();
+}
+
 void add_nodes(Chunk& chunk) {
   chunk.next = all.chunks;
   all.chunks = &chunk;
@@ -147,26 +162,31 @@ void add_nodes(Chunk& chunk) {
   for (auto& node : chunk.nodes) all.free_nodes.push_back(&node);
 }
 
-// Also in signal handlers. As many as the kernel would keep for us.
+// Also in signal handlers.
 bool add_nodes() {
-  rlimit limit{};
-  if (sys::failed(sys::call(SYS_prlimit64, 0, RLIMIT_SIGPENDING, nullptr, &limit)) || all.node_count >= limit.rlim_cur)
-    return false;
   void* const memory = map_memory(sizeof(Chunk));
   if (!memory) return false;
   add_nodes(*new (memory) Chunk);
   return true;
 }
 
+// As many as the kernel would keep for us.
+bool within_limit() {
+  rlimit limit{};
+  return !sys::failed(sys::call(SYS_prlimit64, 0, RLIMIT_SIGPENDING, nullptr, &limit)) && all.node_count < limit.rlim_cur;
+}
+
 bool enqueue(ThreadSignals& where, const siginfo_t& info, bool for_process) {
   // Standard signals do not queue: one pending is enough (signal(7)).
   if ((where.pending_set & bit(info.si_signo)) && info.si_signo < SIGRTMIN) return true;
-  if (all.free_nodes.empty() && !add_nodes()) return false;
+  // What comes from the kernel has kept to the limit there.
+  if (all.free_nodes.empty() && ((!for_process && !within_limit()) || !add_nodes())) return false;
   PendingSignal* node = all.free_nodes.pop_front();
   node->info = info;
   node->for_process = for_process;
   where.pending.push_back(node);
   where.pending_set |= bit(info.si_signo);
+  if (for_process) count_taken(info.si_signo, 1);
   return true;
 }
 
@@ -187,6 +207,7 @@ bool dequeue(ThreadSignals& where, uint64_t allowed, siginfo_t* info) {
   *info = found->info;
   found->unlink();
   all.free_nodes.push_back(found);
+  if (found->for_process) count_taken(signal, -1);
   return true;
 }
 
@@ -356,6 +377,8 @@ Ran invoke(GreenThread& me, const siginfo_t& info, ucontext_t* context) {
   const uint64_t mask_before = me.signals.mask;
   account(me, mask_while_handling(mask_before, signal, action));
   const bool deferred = std::exchange(me.signals.deferred, false);
+  // Only here may the next come, which the thread blocks if it is like this one: else they would pile up on its stack.
+  if (context) set_kernel_mask(all.kernel_mask);
   HandlerCall call{action, info, context};
   uint64_t mask_after;  // which a handler may change
   if (context) {
@@ -412,7 +435,6 @@ void serve_fault(siginfo_t* info, ucontext_t* context) {
     plain.sa_handler = SIG_DFL;
     real().sigaction(signal, &plain, nullptr);
   } else if (me && per_thread.hub) {
-    set_kernel_mask(all.kernel_mask);
     invoke(*me, *info, context);
     mask_in(*context) = all.kernel_mask;
   } else {
@@ -463,13 +485,13 @@ void serve_on_hub(Hub& hub, siginfo_t* info, ucontext_t* context) {
     mask_in(*context) = ~libc_internal;
     return;
   }
-  // The mask of the kernel thread is that of no thread in particular: back to it before the handler may park.
-  set_kernel_mask(all.kernel_mask);
   GreenThread& me = *per_thread.owner;
   const auto [target, alone, gone] = addressee(*info, &me);
   if (target == &me && !me.signals.deferred && !(me.signals.mask & bit(signal))) {
-    invoke(me, *info, context);
-    run_arrived(me);
+    {
+      const Deferred until_returned(me);
+      invoke(me, *info, context);
+    }
   } else if (!gone) {
     leave_for(target, *info, !alone);
   }
@@ -752,6 +774,8 @@ int send(GreenThread& target, const siginfo_t& info) {
 
 Ran run_pending(GreenThread& me) {
   Ran ran;
+  // What arrives between handlers is run by this loop, and not on top of it.
+  const Deferred meanwhile(me);
   for (;;) {
     siginfo_t info;
     {
@@ -869,6 +893,8 @@ void after_fork(GreenThread& survivor) {
   all.lock.reset();
   memset(all.blocked_by, 0, sizeof all.blocked_by);
   all.blocked_by_some = 0;
+  memset(all.taken, 0, sizeof all.taken);
+  all.congested = 0;
   // A child begins with no pending signals (fork(2)).
   all.free_nodes.abandon();
   for (Chunk* chunk = all.chunks; chunk; chunk = chunk->next) {
