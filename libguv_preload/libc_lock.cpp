@@ -8,8 +8,14 @@ using namespace guv;
 
 GUV_INTERPOSE_UNDECLARED(void, __lll_lock_wait_private, (int* word)) {
   const std::atomic_ref<int> lock(*word);
-  blocking(AddressWait(word, EBUSY),
-           [lock](Mode) -> long { return lock.exchange(2, std::memory_order_acquire) == 0 ? 0 : EBUSY; });
+  AddressWait on(word, EBUSY);
+  const auto attempt = [lock](Mode) -> long { return lock.exchange(2, std::memory_order_acquire) == 0 ? 0 : EBUSY; };
+  // In a critical section (a change of identity) nobody can park, and the others of this hub do not have the lock.
+  if (per_thread.hub && per_thread.hub->in_critical()) {
+    wait_on_kernel_thread(on, attempt, EBUSY);
+  } else {
+    blocking(on, attempt);
+  }
 }
 
 GUV_INTERPOSE_UNDECLARED(void, __lll_lock_wake_private, (int* word)) {
