@@ -43,7 +43,8 @@ void Children::wait_on_helper(void* argument) {
   auto& watch = *static_cast<Watch*>(argument);
   const Question question = watch.question_;
   siginfo_t info;
-  while (sys::call(SYS_waitid, question.type, question.id, &info, question.options | WNOWAIT, nullptr) == -EINTR) {
+  // Where there is no helper the askers come back for nothing, and find that out for themselves.
+  while (watch.trip_.helper && sys::call(SYS_waitid, question.type, question.id, &info, question.options | WNOWAIT, nullptr) == -EINTR) {
   }
   watch.asking_.store(false);
   runtime().lot().unpark_all(&watch);

@@ -20,7 +20,7 @@ namespace guv {
 
 // The thread leaves the hub in a context switch to the loop; only the loop, when the thread's registers are saved, may
 // hand it to a helper.
-void Offload::depart(Trip& trip) {
+void Offload::leave_hub(Trip& trip) {
   struct Handing {
     Offload* offload;
     Trip* trip;
@@ -35,17 +35,24 @@ void Offload::depart(Trip& trip) {
         handing->offload->enqueue(*handing->trip);
         // Sent before it had left: nobody else will say so. (It may be back on its own stack by now, but it is not gone:
         // it comes back by the hub.)
-        thread->hub->reach(*thread);
+        if (thread->state == State::elsewhere) thread->hub->reach(*thread);
       },
       &handing);
-  // Here we are on a helper (or back on the hub, if there was none). Nested calls pass straight through.
-  per_thread.self = nullptr;
+  // Here we are on a helper, or back on the hub if there was none.
+  if (!trip.helper) trip.thread->hub->leave_critical();
+}
+
+// Nested calls pass straight through.
+void Offload::depart(Trip& trip) {
+  GreenThread& me = *trip.thread;
+  if (!me.makes_helper) leave_hub(trip);
   if (trip.helper) {
+    per_thread.self = nullptr;
     per_thread.hub = nullptr;
     const SpinGuard guard(lock_);
     trip.under_way = true;
   } else {
-    trip.thread->hub->leave_critical();
+    signals::NativeScope::begin(me);
   }
 }
 
@@ -65,9 +72,11 @@ uint64_t Offload::come_back(Trip& trip) {
     guv_switch_context(&me->context, &trip.helper->context);
     per_thread.hub = me->hub;
     me->hub->leave_critical();
+    per_thread.self = me;
+  } else {
+    signals::NativeScope::end(*me);
   }
   me->trip = nullptr;
-  per_thread.self = me;
   return raised;
 }
 
@@ -132,22 +141,30 @@ bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
 }
 
 void Offload::enqueue(Trip& trip) {
-  if (helpers_.load() == 0) {
-    // No kernel thread to be had at all: the call is made on the hub, and blocks it.
-    GUV_SAY_ONCE("no kernel thread to be had for a blocking call: it holds up all green threads (raise the pids limit)");
-    lock_.lock();
-    --waiting_;
-    lock_.unlock();
-    if (trip.job) return;
-    trip.thread->state = State::parked;
-    Hub::unpark(trip.thread);
-    return;
-  }
+  trip.helper = nullptr;
   lock_.lock();
   queue_.push_back(&trip);
   lock_.unlock();
+  if (helpers_.load() == 0) return refuse_all();
   work_.fetch_add(1, std::memory_order_release);
   sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void Offload::refuse_all() {
+  for (;;) {
+    lock_.lock();
+    Trip* const trip = queue_.pop_front();
+    if (trip) --waiting_;
+    lock_.unlock();
+    if (!trip) return;
+    GUV_SAY_ONCE("no kernel thread to be had for a blocking call: it holds up all green threads (raise the pids limit)");
+    if (trip->job) {
+      trip->job(trip->argument);
+    } else {
+      trip->thread->state = State::parked;
+      Hub::unpark(trip->thread);
+    }
+  }
 }
 
 bool Offload::add_helper() {
@@ -165,9 +182,11 @@ bool Offload::add_helper() {
   pthread_attr_destroy(&attributes);
   if (error) return false;
   ++made_;
-  helpers_.fetch_add(1);
   const SpinGuard guard(lock_);
-  if (generation == generation_) ++idle_;
+  if (generation == generation_) {
+    ++idle_;
+    helpers_.fetch_add(1);
+  }
   return true;
 }
 
@@ -197,11 +216,14 @@ void Offload::renew() {
   lock_.lock();
   ++generation_;
   idle_ = 0;
+  helpers_.store(0);
   const bool waited_for = waiting_ != 0;
   lock_.unlock();
   work_.fetch_add(1, std::memory_order_release);
   sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, INT_MAX);
-  if (waited_for) make_helpers(*self());
+  if (!waited_for) return;
+  make_helpers(*self());
+  if (helpers_.load() == 0) refuse_all();
 }
 
 void* Offload::helper_main(void* generation) {
@@ -234,23 +256,23 @@ void Offload::serve(uintptr_t generation) {
       if (generation != generation_) break;
       if (idle_ > waiting_) {
         --idle_;
+        helpers_.fetch_sub(1);
         break;
       }
       lock_.unlock();
       continue;
     }
+    trip->helper = &here;
     if (trip->job) {
       trip->job(trip->argument);
       continue;
     }
     GreenThread* thread = trip->thread;
-    trip->helper = &here;
     guv_switch_context(&here.context, &thread->context);
     thread->returned.store(true, std::memory_order_release);
     Hub::unpark(thread);
   }
   lock_.unlock();
-  helpers_.fetch_sub(1);
 }
 
 void Offload::after_fork() {

@@ -54,12 +54,12 @@ struct Trip : ListNode {
 /// wait for a helper.
 class Offload {
  public:
-  /// Calls `call()` on a helper; called directly when the caller is no green thread, makes a helper itself, or there is
-  /// none to be had.
+  /// Calls `call()` on a helper; called directly when the caller is no green thread, and as natively, on the hub, when it
+  /// makes a helper itself or there is none to be had.
   template <class Call>
   auto run(Call call, Reach reach = {}) -> std::invoke_result_t<Call> {
     GreenThread* me = self();
-    if (!me || me->makes_helper) return call();
+    if (!me) return call();
     Trip trip;
     trip.thread = me;
     trip.reach = reach;
@@ -75,7 +75,8 @@ class Offload {
   /// returns on a helper, perhaps another.
   void visit_home();
 
-  /// Has `job(argument)` called on a helper; `trip` must live until then. False if there are no helpers to be had.
+  /// Has `job(argument)` called on a helper; `trip` must live until then. Called here, with `trip.helper` null, if there is no
+  /// helper to be had: at once, and then the result is false, or when helpers are renewed.
   bool post(Trip& trip, void (*job)(void*), void* argument);
 
   /// Something has changed that each kernel thread has to itself (capabilities, namespaces, filters …): helpers made before
@@ -120,9 +121,11 @@ class Offload {
 
   static bool may_visit(const GreenThread& me);
   void depart(Trip& trip);
+  void leave_hub(Trip& trip);
   /// What the call has raised by itself is the result, a bit each.
   uint64_t come_back(Trip& trip);
   void enqueue(Trip& trip);
+  void refuse_all();  // for there are no helpers
   bool add_helper();
   bool wants_helper();
   void make_helpers(GreenThread& me);
@@ -135,7 +138,7 @@ class Offload {
   uintptr_t generation_ = 0;  // of the helpers that take work
   int idle_ = 0;              // those of them without any, including who has not begun
   int waiting_ = 0;           // trips in the queue and expected there
-  std::atomic<int> helpers_{0};
+  std::atomic<int> helpers_{0};  // of that generation
   int made_ = 0;
   std::atomic<uint32_t> work_{0};  // helpers sleep on it
 };

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "base/real.hpp"
 #include "base/sys.hpp"
 #include "green.hpp"
 
@@ -120,6 +121,52 @@ TEST_F(Offloading, RenewedHelpersTakeNoMoreCalls) {
   may_return = 1;
   join(away);
   EXPECT_TRUE(test::eventually([&] { return offload().helpers() <= offload().made() - made; })) << "the others have left";
+}
+
+/// While it lives there are no more kernel threads to be had.
+class NoMoreKernelThreads {
+ public:
+  NoMoreKernelThreads() : before_(real_functions.pthread_create) {
+    real_functions.pthread_create = [](pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept { return EAGAIN; };
+  }
+  ~NoMoreKernelThreads() { real_functions.pthread_create = before_; }
+  NoMoreKernelThreads(const NoMoreKernelThreads&) = delete;
+  NoMoreKernelThreads& operator=(const NoMoreKernelThreads&) = delete;
+
+ private:
+  decltype(real_functions.pthread_create) before_;
+};
+
+TEST_F(Offloading, CallsAreMadeOnTheHubWhenNobodyTakesThemAnyMore) {
+  std::atomic<uint32_t> may_return{0};
+  offload().renew();
+  GreenThread* away = go([&] {
+    offload().run([&] {
+      while (!may_return) sys::call(SYS_sched_yield);
+    });
+  });
+  EXPECT_TRUE(test::eventually([&] { return offload().helpers() == 1; }));
+  const NoMoreKernelThreads none;
+  const long hubs = kernel_thread();
+  long there = 0;
+  int jobs = 0;
+  Trip trip;
+  GreenThread* waits = go([&] { there = offload().run([] { return kernel_thread(); }); });
+  hub().yield();
+  EXPECT_TRUE(offload().post(trip, [](void* jobs) { ++*static_cast<int*>(jobs); }, &jobs)) << "the one helper may come back";
+  hub().park(Deadline::in(test::millisecond));
+  EXPECT_EQ(there, 0);
+  offload().renew();
+  EXPECT_EQ(jobs, 1);
+  EXPECT_EQ(trip.helper, nullptr);
+  join(waits);
+  EXPECT_EQ(there, hubs);
+  EXPECT_EQ(offload().run([] { return kernel_thread(); }), hubs) << "the helper that is away is none any more";
+  EXPECT_FALSE(offload().post(trip, [](void* jobs) { ++*static_cast<int*>(jobs); }, &jobs));
+  EXPECT_EQ(self(), &runtime().main_thread());
+  EXPECT_EQ(per_thread.hub, &hub());
+  may_return = 1;
+  join(away);
 }
 
 TEST_F(Offloading, NestedCallsStayWhereTheyAre) {
