@@ -41,14 +41,17 @@ namespace {
 
 // The kernel's rule for the first argument of waitpid.
 ChildWait child_wait(pid_t pid, int options) {
-  constexpr int flags_of_wait4 = __WALL | __WCLONE | __WNOTHREAD;
-  const int for_waitid = WEXITED | (options & (WUNTRACED | WCONTINUED | flags_of_wait4));
+  const int for_waitid = WEXITED | (options & (WUNTRACED | WCONTINUED | __WALL | __WCLONE));
   if (pid > 0) return {P_PID, static_cast<id_t>(pid), for_waitid};
   if (pid == -1) return {P_ALL, 0, for_waitid};
   return {P_PGID, static_cast<id_t>(pid == 0 ? getpgrp() : -pid), for_waitid};
 }
 
+/// To the kernel all green threads are one, and a helper may have started the child.
+int without_asking_which_thread(int options) { return self() ? options & ~__WNOTHREAD : options; }
+
 long wait_by_pid(pid_t pid, int* status, int options, rusage* usage) {
+  options = without_asking_which_thread(options);
   return blocking(child_wait(pid, options), [=](Mode mode) -> long {
     if (mode == Mode::native) return sys::call(SYS_wait4, pid, status, options, usage);
     const long result = sys::call(SYS_wait4, pid, status, options | WNOHANG, usage);
@@ -57,6 +60,7 @@ long wait_by_pid(pid_t pid, int* status, int options, rusage* usage) {
 }
 
 long wait_by_id(idtype_t type, id_t id, siginfo_t* info, int options) {
+  options = without_asking_which_thread(options);
   const auto attempt = [=](Mode mode) -> long {
     if (mode == Mode::native) return sys::call(SYS_waitid, type, id, info, options, nullptr);
     siginfo_t found{};
@@ -271,60 +275,42 @@ GUV_INTERPOSE(pid_t, vfork, ()) { return fork(); }
 
 // ---- programs ---------------------------------------------------------------------------------------------------------
 
-GUV_INTERPOSE(int, posix_spawn,
-              (pid_t * pid, const char* path, const posix_spawn_file_actions_t* actions,
-               const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[])) {
-  static const auto next = GUV_NEXT(posix_spawn);
-  const signals::NativeScope native;
-  return next(pid, path, actions, attributes, arguments, environment);
+/// Has libc start a program, which waits for the child's exec: for a FIFO that is opened as a file action, for a slow
+/// disk. The child runs in our memory, on the thread's own TCB: it must look like a kernel thread to all wrappers, as on
+/// a helper it does. The program inherits the mask of the kernel thread that starts it.
+template <class Call>
+auto start_program(Call call) {
+  const GreenThread* const me = self();
+  if (!me) return call();
+  return runtime().offload().run([&] {
+    const signals::WithMask mask(me->signals.mask);
+    return call();
+  });
 }
 
-GUV_INTERPOSE(int, posix_spawnp,
-              (pid_t * pid, const char* file, const posix_spawn_file_actions_t* actions,
-               const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[])) {
-  static const auto next = GUV_NEXT(posix_spawnp);
-  const signals::NativeScope native;
-  return next(pid, file, actions, attributes, arguments, environment);
-}
+#define GUV_SPAWN(interpose, name, Started)                                                                    \
+  interpose(int, name,                                                                                         \
+            (Started * started, const char* program, const posix_spawn_file_actions_t* actions,                \
+             const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[])) {       \
+    static const auto next = next_symbol<decltype(&guv_wrap_##name)>(#name);                                   \
+    if (!next) return ENOSYS;                                                                                  \
+    return start_program([=] { return next(started, program, actions, attributes, arguments, environment); }); \
+  }
 
+GUV_SPAWN(GUV_INTERPOSE, posix_spawn, pid_t)
+GUV_SPAWN(GUV_INTERPOSE, posix_spawnp, pid_t)
 // In libc since 2.39.
-GUV_INTERPOSE_UNDECLARED(int, pidfd_spawn,
-                         (int* pidfd, const char* path, const posix_spawn_file_actions_t* actions,
-                          const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[])) {
-  static const auto next = next_symbol<decltype(&guv_wrap_pidfd_spawn)>("pidfd_spawn");
-  if (!next) return ENOSYS;
-  const signals::NativeScope native;
-  return next(pidfd, path, actions, attributes, arguments, environment);
-}
+GUV_SPAWN(GUV_INTERPOSE_UNDECLARED, pidfd_spawn, int)
+GUV_SPAWN(GUV_INTERPOSE_UNDECLARED, pidfd_spawnp, int)
 
-GUV_INTERPOSE_UNDECLARED(int, pidfd_spawnp,
-                         (int* pidfd, const char* file, const posix_spawn_file_actions_t* actions,
-                          const posix_spawnattr_t* attributes, char* const arguments[], char* const environment[])) {
-  static const auto next = next_symbol<decltype(&guv_wrap_pidfd_spawnp)>("pidfd_spawnp");
-  if (!next) return ENOSYS;
-  const signals::NativeScope native;
-  return next(pidfd, file, actions, attributes, arguments, environment);
-}
-
-// It adds to libc's list of streams. Another thread may have that, and wait; in a NativeScope nobody can. The functions are found
-// before, for who has the loader's lock may wait for the list; and the list is given up before the scope ends, when handlers
-// run, which may never return.
 GUV_INTERPOSE(FILE*, popen, (const char* command, const char* mode)) {
   static const auto next = GUV_NEXT(popen);
-  static const auto lock_list = next_symbol<void (*)()>("_IO_list_lock");
-  static const auto unlock_list = next_symbol<void (*)()>("_IO_list_unlock");
-  if (!self()) return next(command, mode);
-  lock_list();
-  const signals::NativeScope native;
-  FILE* const stream = next(command, mode);
-  unlock_list();
-  return stream;
+  return start_program([=] { return next(command, mode); });
 }
 
 GUV_INTERPOSE(int, wordexp, (const char* words, wordexp_t* result, int flags)) {
   static const auto next = GUV_NEXT(wordexp);
-  const signals::NativeScope native;
-  return next(words, result, flags);
+  return start_program([=] { return next(words, result, flags); });
 }
 
 GUV_INTERPOSE(int, system, (const char* command)) {

@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 
@@ -226,9 +227,24 @@ void Offload::renew() {
   if (helpers_.load() == 0) refuse_all();
 }
 
+namespace {
+
+/// The calling kernel thread itself, not the process.
+bool has_children() {
+  siginfo_t info;
+  const int options = WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD;
+  return sys::call(SYS_waitid, P_ALL, 0, &info, options, nullptr) != -ECHILD;
+}
+
+}  // namespace
+
+// A child that has asked for a signal at its parent's end (PR_SET_PDEATHSIG) is sent it at that of the kernel thread
+// that started it.
 void* Offload::helper_main(void* generation) {
   real().pthread_setname_np(pthread_self(), "guv-helper");
   runtime().offload().serve(reinterpret_cast<uintptr_t>(generation));
+  const timespec a_while = to_timespec(idle_time);
+  while (has_children()) sys::call(SYS_nanosleep, &a_while, nullptr);
   return nullptr;
 }
 
@@ -251,7 +267,7 @@ void Offload::serve(uintptr_t generation) {
     if (!trip) {
       const timespec patience = to_timespec(idle_time);
       const long result = sys::call(SYS_futex, &work_, FUTEX_WAIT_PRIVATE, seen, &patience);
-      if (result != -ETIMEDOUT) continue;
+      if (result != -ETIMEDOUT || has_children()) continue;
       lock_.lock();
       if (generation != generation_) break;
       if (idle_ > waiting_) {

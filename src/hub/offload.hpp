@@ -50,8 +50,8 @@ struct Trip : ListNode {
 ///
 /// A signal or a cancellation for a thread that is away reaches it as `Reach` says.
 ///
-/// Helpers are made on demand and leave after a while without work. Their number is bounded by `most`; beyond it calls
-/// wait for a helper.
+/// Helpers are made on demand and leave after a while without work, but not before the processes that they have
+/// started have ended. Their number is bounded by `most`; beyond it calls wait for a helper.
 class Offload {
  public:
   /// Calls `call()` on a helper; called directly when the caller is no green thread, and as natively, on the hub, when it
@@ -75,8 +75,8 @@ class Offload {
   /// returns on a helper, perhaps another.
   void visit_home();
 
-  /// Has `job(argument)` called on a helper; `trip` must live until then. Called here, with `trip.helper` null, if there is no
-  /// helper to be had: at once, and then the result is false, or when helpers are renewed.
+  /// Has `job(argument)` called on a helper; `trip` must live until then. Called here, with `trip.helper` null, if there
+  /// is no helper to be had: at once, and then the result is false, or when helpers are renewed.
   bool post(Trip& trip, void (*job)(void*), void* argument);
 
   /// Something has changed that each kernel thread has to itself (capabilities, namespaces, filters …): helpers made before

@@ -930,6 +930,10 @@ MaskAsThread::~MaskAsThread() {
   if (active_) set_kernel_mask(all.kernel_mask);
 }
 
+WithMask::WithMask(uint64_t mask) { sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before_, sys::signal_set_size); }
+
+WithMask::~WithMask() { set_kernel_mask(before_); }
+
 PendingAsThread::PendingAsThread() : active_(self() && self()->signals.pending_set) {
   if (!active_) return;
   const Locked locked;

@@ -166,6 +166,18 @@ class MaskAsThread {
   bool active_;
 };
 
+/// While it lives, this kernel thread blocks `mask`.
+class WithMask {
+ public:
+  explicit WithMask(uint64_t mask);
+  ~WithMask();
+  WithMask(const WithMask&) = delete;
+  WithMask& operator=(const WithMask&) = delete;
+
+ private:
+  uint64_t before_ = 0;
+};
+
 /// While it lives, what is pending for the calling green thread, which blocks it, is pending for this kernel thread: exec keeps it.
 class PendingAsThread {
  public:
