@@ -35,7 +35,7 @@ class EpollWait : public PollWait {
   FdWaiter waiter_;
 };
 
-/// `native(left)` is the call as the program made it, with what is left of its time-out.
+/// `native(left)` is the call as the program made it, with what is left of its time-out; null for ever.
 template <class Native>
 int wait(int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask, Native native) {
   if (timeout && (timeout->tv_sec < 0 || !valid(*timeout))) return static_cast<int>(sys::result(-EINVAL));
@@ -54,8 +54,8 @@ int to_milliseconds(const timespec& time) {
 
 int wait_for(int epoll, epoll_event* events, int most, int milliseconds, const sigset_t* mask) {
   const timespec limit = to_timespec(int64_t{milliseconds} * 1'000'000);
-  return wait(epoll, events, most, milliseconds < 0 ? nullptr : &limit, mask, [=](const timespec& left) {
-    return sys::call(SYS_epoll_pwait, epoll, events, most, milliseconds < 0 ? -1 : to_milliseconds(left), mask,
+  return wait(epoll, events, most, milliseconds < 0 ? nullptr : &limit, mask, [=](const timespec* left) {
+    return sys::call(SYS_epoll_pwait, epoll, events, most, left ? to_milliseconds(*left) : -1, mask,
                      sys::signal_set_size);
   });
 }
@@ -77,8 +77,7 @@ GUV_INTERPOSE(int, epoll_pwait, (int epoll, epoll_event* events, int most, int m
 GUV_INTERPOSE(int, epoll_pwait2,
               (int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask)) {
   return wait(epoll, events, most, timeout, mask,
-              [=](const timespec& left) {
-                return sys::call(SYS_epoll_pwait2, epoll, events, most, timeout ? &left : nullptr, mask,
-                                 sys::signal_set_size);
+              [=](const timespec* left) {
+                return sys::call(SYS_epoll_pwait2, epoll, events, most, left, mask, sys::signal_set_size);
               });
 }

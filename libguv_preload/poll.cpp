@@ -20,10 +20,9 @@ long poll_until(pollfd* fds, nfds_t count, const timespec* timeout, const sigset
   };
   PollWait::Of on(timeout, 2 * count, waiting);
   return blocking(on, [&](Mode mode) {
-    timespec limit = mode == Mode::native ? on.left() : timespec{0, 0};
-    const bool for_ever = !timeout && mode == Mode::native;
-    return sys::call(SYS_ppoll, fds, count, for_ever ? nullptr : &limit, mode == Mode::native ? mask : nullptr,
-                     sys::signal_set_size);
+    timespec no_time{};
+    return sys::call(SYS_ppoll, fds, count, mode == Mode::native ? on.left() : &no_time,
+                     mode == Mode::native ? mask : nullptr, sys::signal_set_size);
   });
 }
 
@@ -101,14 +100,13 @@ long select_until(int count, fd_set* read, fd_set* write, fd_set* except, const 
   const auto waiting = [&](auto add) { sets.each(add); };
   PollWait::Of on(timeout, 2 * static_cast<size_t>(count), waiting);
   const long result = blocking(on, [&](Mode mode) {
-    timespec patience = mode == Mode::native ? on.left() : timespec{0, 0};
+    timespec no_time{};
     sets.restore();
-    return sys::call(SYS_pselect6, count, read, write, except, mode == Mode::native && !timeout ? nullptr : &patience,
-                     nullptr);
+    return sys::call(SYS_pselect6, count, read, write, except, mode == Mode::native ? on.left() : &no_time, nullptr);
   });
   // select(2): on error the sets are unmodified.
   if (sys::failed(result)) sets.restore();
-  if (left) *left = on.left();
+  if (left) *left = *on.left();
   return result;
 }
 

@@ -73,21 +73,29 @@ inline timespec to_timespec(int64_t nanoseconds) {
   return {nanoseconds / nanoseconds_per_second, nanoseconds % nanoseconds_per_second};
 }
 
-/// The relative time-out of a system call that is made again when it was interrupted: for the same moment.
+/// The relative time-out of a call that waits: for the same moment when it is made again, or made elsewhere.
 class Patience {
  public:
   /// `timeout`: null waits for ever.
   explicit Patience(const timespec* timeout) : timeout_(timeout) {}
 
-  /// To be given to the call: as the program wrote it the first time (the kernel may find fault with it), then what is left.
-  const timespec* left() {
-    if (!timeout_) return nullptr;
-    if (!begun_) {
+  bool at_once() const { return timeout_ && timeout_->tv_sec == 0 && timeout_->tv_nsec == 0; }
+
+  /// The moment. It counts from the first time that this or what is left is asked for.
+  Deadline until() {
+    if (timeout_ && !begun_) {
       begun_ = true;
       until_ = Deadline::in(*timeout_);
-      return timeout_;
     }
-    left_ = to_timespec(until_.left());
+    return until_;
+  }
+
+  /// To be given to the call, which may overwrite it: as the program wrote it the first time (the kernel may find fault with
+  /// it), then what is left; null for ever.
+  timespec* left() {
+    if (!timeout_) return nullptr;
+    left_ = begun_ ? to_timespec(until_.left()) : *timeout_;
+    until();
     return &left_;
   }
 

@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <new>
-#include <optional>
 
 #include "base/config.hpp"
 #include "hub/hub.hpp"
@@ -17,33 +16,24 @@ namespace guv {
 class PollWait : public PlainWait {
  public:
   /// `timeout`: null waits for ever.
-  explicit PollWait(const timespec* timeout) : at_once_(timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0) {
-    if (timeout) timeout_ = *timeout;
-  }
+  explicit PollWait(const timespec* timeout) : patience_(timeout), at_once_(patience_.at_once()) {}
 
   /// The descriptors: when there is need to wait, fill(add) calls add(fd, direction) at most `most` times.
   template <class Fill>
   class Of;
 
   bool would_block(long result) const { return result == 0 && !at_once_; }
-  Deadline deadline() {
-    if (timeout_) until_ = Deadline::in(*timeout_);
-    return until_;
-  }
+  Deadline deadline() { return patience_.until(); }
   long give_up(int reason) const { return reason == ETIMEDOUT ? 0 : -reason; }
 
-  /// What is left of the time-out.
-  timespec left() const {
-    if (at_once_ || !timeout_) return {0, 0};
-    return until_.is_never() ? *timeout_ : to_timespec(until_.left());
-  }
+  /// See Patience.
+  timespec* left() { return patience_.left(); }
 
   static constexpr OnHandler on_handler = OnHandler::end;
 
  private:
+  Patience patience_;
   bool at_once_;
-  std::optional<timespec> timeout_;
-  Deadline until_;
 };
 
 template <class Fill>

@@ -78,5 +78,23 @@ TEST(Deadline, ADurationComesBackAsTimespec) {
   EXPECT_EQ(time.tv_nsec, 7);
 }
 
+TEST(Patience, IsAskedForAsWrittenAndThenForWhatIsLeft) {
+  const timespec minute{60, 0};
+  Patience patience(&minute);
+  timespec* const first = patience.left();
+  EXPECT_EQ(first->tv_sec, 60);
+  *first = {5, 0};  // as by ppoll(2)
+  const timespec* const second = patience.left();
+  EXPECT_LT(second->tv_sec, 60);
+  EXPECT_GT(second->tv_sec, 50);
+  EXPECT_FALSE(patience.at_once());
+}
+
+TEST(Patience, WaitsForEverWithoutATimeout) {
+  Patience patience(nullptr);
+  EXPECT_EQ(patience.left(), nullptr);
+  EXPECT_TRUE(patience.until().is_never());
+}
+
 }  // namespace
 }  // namespace guv
