@@ -54,6 +54,7 @@ REAL = [
     (["/bin/busybox"], None, set()),
     (["/usr/bin/gdb"], LIMITS, {"gaps"}),
     (["/usr/bin/docker", "/usr/local/bin/docker"], IMPOSSIBLE, {"go"}),
+    (["/usr/lib/go-*/bin/go"], IMPOSSIBLE, {"go"}),
     (["/usr/sbin/ldconfig"], IMPOSSIBLE, {"out-of-reach"}),
 ]
 
@@ -198,7 +199,8 @@ class Made(CheckTest):
 
     def test_go(self):
         path = self.build("go", MAIN + '__asm__(".section .note.go.buildid,\\"a\\"\\n.string \\"x\\"\\n.text");\n')
-        self.assert_verdict(path, "impossible", "go")
+        report = self.assert_verdict(path, "impossible", "go")
+        self.assertFalse({"threads", "no-threads"} & self.ids(report))
 
     def test_direct_system_call(self):
         path = self.build("direct", THREADS + """

@@ -143,6 +143,7 @@ void add_names(Report& report, const char* id, const char* text, std::vector<Nam
   if (!details.empty()) report.add(weight, id, text, std::move(details));
 }
 
+/// Who makes threads of libc's.
 void add_threads(Report& report) {
   std::vector<std::string> makers;
   for (const Object& object : report.objects) {
@@ -193,6 +194,7 @@ void add_findings(Report& report, const std::vector<Loaded>& all) {
     if (!is_libc_itself(object.name)) report.objects.push_back(names_of(object));
   }
   add_runtime(report, program);
+  if (!is_go(program.image)) add_threads(report);
   for (const Loaded& object : all) {
     if (&object != &program && is_go(object.image)) {
       report.add(Weight::limit, "go", object.name + " is written in Go; what it does blocks all green threads");
@@ -204,7 +206,6 @@ void add_findings(Report& report, const std::vector<Loaded>& all) {
         "it is a Java virtual machine, which depends on what its kernel threads are (safepoints, stack guards); simple "
         "programs work, and nothing is promised");
   }
-  add_threads(report);
   for (const Loaded& object : all) {
     add_io_uring(report, object);
     add_direct_calls(report, object);
