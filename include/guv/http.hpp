@@ -4,7 +4,8 @@
 //     #include <guv/net.hpp>
 //
 //     int main() {
-//       guv::http::serve(guv::listen("0.0.0.0", 8001), [](guv::http::Request& request) {
+//       const guv::Socket listener = guv::listen("0.0.0.0", 8001);
+//       guv::http::serve(listener.fd(), [](guv::http::Request& request) {
 //         return guv::http::Response("Hello, " + request.path() + "\n");
 //       });
 //     }

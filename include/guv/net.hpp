@@ -25,7 +25,7 @@
 /// Sockets and simple servers. The Python guv's listen, connect, serve and StopServe.
 ///
 ///     guv::serve(guv::listen("127.0.0.1", 7000), [](guv::Socket client, const guv::Address&) {
-///       while (auto data = client.recv(4096); !data.empty()) client.send(data);
+///       for (std::string data; !(data = client.recv(4096)).empty();) client.send(data);
 ///     });
 namespace guv::inline v1 {
 
