@@ -9,6 +9,8 @@
 #include "hub/hub.hpp"
 #include "wait/attempt.hpp"
 
+struct open_how;
+
 /// What the families of descriptor calls share.
 namespace guv {
 
@@ -26,6 +28,9 @@ void retire(unsigned first, unsigned last);
 
 /// pread(2), parked while a file's disk is slow.
 long read_at(int fd, void* buffer, size_t size, off_t offset);
+
+/// openat2(2), which libc has no name for.
+int open_by_how(int directory, const char* path, const open_how* how, size_t size);
 
 /// What is left of a vector when `done` bytes of it are, in at most as many parts as fit in here.
 class Rest {

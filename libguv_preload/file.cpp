@@ -2,6 +2,7 @@
 // waits on a helper thread.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -26,21 +27,33 @@ mode_t mode_of(int flags, va_list more) { return has_mode(flags) ? va_arg(more, 
 
 /// fifo(7): opening one waits for the other side. Some devices wait for a carrier; memory (1), terminals (5, 136…) and
 /// the many small ones (10) do not.
-bool open_waits(int directory, const char* path, int flags) {
+template <class GetStatus>
+bool open_waits(GetStatus get_status, int flags) {
   if (flags & (O_NONBLOCK | O_PATH | O_DIRECTORY | O_EXCL)) return false;
   struct stat status;
-  if (sys::failed(sys::call(SYS_newfstatat, directory, path, &status, 0))) return false;
+  if (sys::failed(get_status(&status))) return false;
   if (S_ISFIFO(status.st_mode)) return (flags & O_ACCMODE) != O_RDWR;
   const unsigned device = major(status.st_rdev);
   return S_ISCHR(status.st_mode) && device != 1 && device != 5 && device != 10 && !(device >= 136 && device <= 143);
 }
 
 int open_at(int directory, const char* path, int flags, mode_t mode) {
+  const auto get_status = [=](struct stat* status) { return sys::call(SYS_newfstatat, directory, path, status, 0); };
   const auto attempt = [=](Mode how) -> long {
-    if (how == Mode::attempt && open_waits(directory, path, flags)) return -EAGAIN;
+    if (how == Mode::attempt && open_waits(get_status, flags)) return -EAGAIN;
     return sys::call(SYS_openat, directory, path, flags, mode);
   };
   return newborn(on_disk_or_cancelled(attempt, At{directory, path}));
+}
+
+/// Of what openat2 would find, which need not be what others find under that name.
+long status_as_found(At place, const open_how& how, struct stat* status) {
+  const open_how look{(how.flags & O_NOFOLLOW) | O_PATH | O_CLOEXEC, 0, how.resolve};
+  const long fd = sys::call(SYS_openat2, place.directory, place.path, &look, sizeof look);
+  if (sys::failed(fd)) return fd;
+  const long result = sys::call(SYS_fstat, fd, status);
+  sys::call(SYS_close, fd);
+  return result;
 }
 
 /// The fortified forms have no mode; libc's own end the program where one is missing.
@@ -95,6 +108,17 @@ bool ioctl_waits(unsigned long request) {
 }
 
 }  // namespace
+
+int open_by_how(int directory, const char* path, const open_how* how, size_t size) {
+  const At place{directory, path};
+  const bool whole = how && size >= sizeof *how;  // else the kernel says what is wrong
+  const auto get_status = [=](struct stat* status) { return status_as_found(place, *how, status); };
+  const auto attempt = [=](Mode mode) -> long {
+    if (mode == Mode::attempt && whole && open_waits(get_status, static_cast<int>(how->flags))) return -EAGAIN;
+    return sys::call(SYS_openat2, directory, path, how, size);
+  };
+  return newborn(on_disk_or_cancelled(attempt, place));
+}
 
 }  // namespace guv
 

@@ -32,10 +32,16 @@
 #include <array>
 
 #include "base/mapping.hpp"
+#include "descriptor.hpp"
 #include "interpose.hpp"
 #include "lifecycle.hpp"
 #include "thread_id.hpp"
-#include "wait/pool.hpp"
+#include "wait/disk.hpp"
+
+// Newer than some headers.
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
 
 namespace guv {
 
@@ -219,6 +225,33 @@ struct Arguments<Result (*)(Parameters...)> {
 template <auto function>
 constexpr Handler by = &Arguments<typename Plain<decltype(function)>::type>::template call<function>;
 
+/// The kernel's call.
+long made(long number, Words a) { return sys::call(number, a[0], a[1], a[2], a[3], a[4], a[5]); }
+
+/// For calls that wait, and offer no way of trying.
+template <long number>
+long elsewhere(Words a) {
+  PoolWait wait(EAGAIN, OnHandler::end);
+  wait.cancellation_point = false;
+  return sys::result(blocking(wait, [&](Mode mode) { return mode == Mode::native ? made(number, a) : -EAGAIN; }));
+}
+
+/// For calls of a file system that libc has no name for, or in another form: about a path in a directory …
+template <long number>
+long at_path(Words a) {
+  return sys::result(on_disk([&] { return made(number, a); }, At{static_cast<int>(a[0]), as<const char*>(a[1])}));
+}
+/// … a path …
+template <long number>
+long on_path(Words a) {
+  return sys::result(on_disk([&] { return made(number, a); }, as<const char*>(a[0])));
+}
+/// … or a descriptor.
+template <long number>
+long on_descriptor(Words a) {
+  return sys::result(on_disk([&] { return made(number, a); }, static_cast<int>(a[0])));
+}
+
 constexpr size_t kernel_set_size = 8;
 
 /// A signal mask and the size that the kernel insists on.
@@ -401,7 +434,7 @@ long raw_clone3(Words a) {
 /// For calls that change it: helpers are to have it, too.
 template <long number>
 long changing(Words a) {
-  const long result = sys::call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  const long result = made(number, a);
   if (!sys::failed(result)) kernel_thread_changed();
   return sys::result(result);
 }
@@ -429,6 +462,8 @@ constexpr Row rows[] = {
     {SYS_pwritev2, [](Words a) -> long { return pwritev2(static_cast<int>(a[0]), as<const iovec*>(a[1]), static_cast<int>(a[2]), a[3], static_cast<int>(a[5])); }},
     GUV_NUMBER(sendfile), GUV_NUMBER(splice), GUV_NUMBER(tee), GUV_NUMBER(vmsplice), GUV_NUMBER(copy_file_range),
     GUV_NUMBER(close), GUV_NUMBER(dup), GUV_NUMBER(dup2), GUV_NUMBER(dup3),
+    GUV_NUMBER(close_range), {SYS_io_getevents, &elsewhere<SYS_io_getevents>},
+    {SYS_io_pgetevents, &elsewhere<SYS_io_pgetevents>},
     // sockets
     GUV_NUMBER(socket), GUV_NUMBER(socketpair), GUV_NUMBER(accept), GUV_NUMBER(accept4),
     GUV_NUMBER(connect), GUV_NUMBER(recvfrom), GUV_NUMBER(recvmsg), GUV_NUMBER(recvmmsg), GUV_NUMBER(sendto),
@@ -439,7 +474,7 @@ constexpr Row rows[] = {
     // time and threads
     GUV_NUMBER(nanosleep), {SYS_clock_nanosleep, &raw_clock_nanosleep}, GUV_NUMBER(sched_yield), GUV_NUMBER(gettid),
     {SYS_futex, [](Words a) -> long { return sys::result(futex(a)); }}, {SYS_exit, &raw_exit},
-    {SYS_set_tid_address, &raw_set_tid_address},
+    {SYS_set_tid_address, &raw_set_tid_address}, {SYS_futex_waitv, &elsewhere<SYS_futex_waitv>},
     // files
     {SYS_open, [](Words a) -> long { return open(as<const char*>(a[0]), static_cast<int>(a[1]), static_cast<mode_t>(a[2])); }},
     {SYS_openat, [](Words a) -> long { return openat(static_cast<int>(a[0]), as<const char*>(a[1]), static_cast<int>(a[2]), static_cast<mode_t>(a[3])); }},
@@ -454,10 +489,16 @@ constexpr Row rows[] = {
     GUV_NUMBER(ftruncate), GUV_NUMBER(fallocate), GUV_NUMBER(readahead), GUV_NUMBER(getxattr), GUV_NUMBER(lgetxattr),
     GUV_NUMBER(fgetxattr), GUV_NUMBER(setxattr), GUV_NUMBER(lsetxattr), GUV_NUMBER(fsetxattr), GUV_NUMBER(listxattr),
     GUV_NUMBER(llistxattr), GUV_NUMBER(flistxattr), GUV_NUMBER(removexattr), GUV_NUMBER(lremovexattr),
-    GUV_NUMBER(fremovexattr),
+    GUV_NUMBER(fremovexattr), {SYS_openat2, by<&open_by_how>},
+    {SYS_mknod, &on_path<SYS_mknod>}, {SYS_mknodat, &at_path<SYS_mknodat>}, {SYS_utime, &on_path<SYS_utime>},
+    {SYS_utimes, &on_path<SYS_utimes>}, {SYS_futimesat, &at_path<SYS_futimesat>},
+    {SYS_utimensat, &at_path<SYS_utimensat>}, {SYS_fchmodat, &at_path<SYS_fchmodat>},
+    {SYS_fchmodat2, &at_path<SYS_fchmodat2>}, {SYS_faccessat, &at_path<SYS_faccessat>},
+    {SYS_faccessat2, &at_path<SYS_faccessat2>}, {SYS_getdents, &on_descriptor<SYS_getdents>},
+    {SYS_fadvise64, &on_descriptor<SYS_fadvise64>},
     // waiting for disks and for others
     GUV_NUMBER(flock), GUV_NUMBER(fsync), GUV_NUMBER(fdatasync), GUV_NUMBER(syncfs), GUV_NUMBER(msync),
-    GUV_NUMBER(sync_file_range),
+    GUV_NUMBER(sync_file_range), {SYS_sync, &elsewhere<SYS_sync>},
     // System V and POSIX IPC
     GUV_NUMBER(msgrcv), GUV_NUMBER(msgsnd), GUV_NUMBER(semop), GUV_NUMBER(semtimedop), GUV_NUMBER(mq_timedsend),
     GUV_NUMBER(mq_timedreceive),
@@ -467,11 +508,11 @@ constexpr Row rows[] = {
     GUV_CHANGING(capset), GUV_CHANGING(personality), GUV_CHANGING(setfsuid), GUV_CHANGING(setfsgid), GUV_CHANGING(setuid),
     GUV_CHANGING(setgid), GUV_CHANGING(setreuid), GUV_CHANGING(setregid), GUV_CHANGING(setresuid), GUV_CHANGING(setresgid),
     GUV_CHANGING(setgroups), GUV_CHANGING(seccomp), GUV_CHANGING(landlock_restrict_self),
-    GUV_CHANGING(ioprio_set),
+    GUV_CHANGING(ioprio_set), GUV_CHANGING(set_mempolicy), GUV_CHANGING(keyctl),
 #undef GUV_CHANGING
     // processes and signals
     GUV_NUMBER(wait4), {SYS_waitid, &raw_waitid}, {SYS_fork, &raw_fork}, {SYS_vfork, &raw_fork}, {SYS_clone, &raw_clone},
-    {SYS_clone3, &raw_clone3}, {SYS_exit_group, [](Words a) -> long { _exit(static_cast<int>(a[0])); }},
+    {SYS_clone3, &raw_clone3}, GUV_NUMBER(execve), GUV_NUMBER(execveat), {SYS_exit_group, [](Words a) -> long { _exit(static_cast<int>(a[0])); }},
     {SYS_sched_setaffinity, &changing_by_tid<SYS_sched_setaffinity>}, {SYS_sched_getaffinity, &by_tid<SYS_sched_getaffinity>},
     {SYS_sched_setscheduler, &changing_by_tid<SYS_sched_setscheduler>}, {SYS_sched_getscheduler, &by_tid<SYS_sched_getscheduler>},
     {SYS_sched_setparam, &changing_by_tid<SYS_sched_setparam>}, {SYS_sched_getparam, &by_tid<SYS_sched_getparam>},
@@ -504,5 +545,5 @@ GUV_INTERPOSE(long, syscall, (long number, ...)) {
   va_end(list);
   const auto index = static_cast<size_t>(number);
   if (index < handlers.size() && handlers[index]) return handlers[index](a);
-  return sys::result(sys::call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+  return sys::result(made(number, a));
 }
