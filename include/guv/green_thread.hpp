@@ -76,12 +76,18 @@ class Task {
   /// The function has been called, or never will be: what it holds is given up.
   virtual void forget_function() {}
 
+  /// What get() throws if the function is never called: what the first said who did not want it to be.
+  void kill_by(std::exception_ptr exception) {
+    if (!is_killed_.exchange(true)) killed_by = std::move(exception);
+  }
+
   guv_thread* handle = nullptr;
   std::exception_ptr exception;  // that ended it
   std::exception_ptr killed_by;
 
  private:
   std::atomic<int> references_{1};
+  std::atomic<bool> is_killed_{false};
 };
 
 class TaskPointer {
@@ -231,7 +237,7 @@ class Greenlet {
 
   /// Sees to it that a thread that has not begun never will; get() then throws `exception`. False when it has begun.
   bool cancel(std::exception_ptr exception = std::make_exception_ptr(GreenExit())) {
-    if (!task_->killed_by) task_->killed_by = std::move(exception);
+    task_->kill_by(std::move(exception));
     return guv_thread_cancel(task_->handle, -ECANCELED);
   }
 
@@ -240,11 +246,14 @@ class Greenlet {
   /// nothing when the thread has ended, or has not yet seen an earlier kill.
   void kill(std::exception_ptr exception = std::make_exception_ptr(GreenExit())) {
     if (!is_alive()) return;
-    task_->killed_by = std::move(exception);
+    task_->kill_by(exception);
     // It must last until it is thrown, or the thread has ended.
-    task_->retain();
-    detail::check(guv_thread_link(task_->handle, &drop, task_.get()));
-    const int result = guv_thread_interrupt(task_->handle, -ECANCELED, &raise, task_.get());
+    auto kept = std::make_unique<std::exception_ptr>(std::move(exception));
+    void* const thrown = kept.get();
+    detail::check(guv_thread_link(task_->handle, &drop, thrown));
+    (void)kept.release();
+    const int result = guv_thread_interrupt(task_->handle, -ECANCELED, &raise, thrown);
+    if (result == -EBUSY && guv_thread_unlink(task_->handle, &drop, thrown)) drop(nullptr, thrown);
     if (result < 0 && result != -ESRCH && result != -EBUSY) detail::throw_error(result);
   }
 
@@ -304,8 +313,8 @@ class Greenlet {
   template <class Function, class... Arguments>
   friend Greenlet spawn_n(Function&& function, Arguments&&... arguments);
 
-  static void raise(void* task) { std::rethrow_exception(static_cast<detail::Task*>(task)->killed_by); }
-  static void drop(guv_thread*, void* task) { static_cast<detail::Task*>(task)->release(); }
+  static void raise(void* exception) { std::rethrow_exception(*static_cast<std::exception_ptr*>(exception)); }
+  static void drop(guv_thread*, void* exception) { delete static_cast<std::exception_ptr*>(exception); }
   static void call_link(guv_thread*, void* argument) {
     const std::unique_ptr<std::function<void()>> link(static_cast<std::function<void()>*>(argument));
     detail::call_link(*link);

@@ -225,6 +225,16 @@ TEST(Kill, MayBeSurvived) {
   thread.kill();  // has ended: nothing happens
 }
 
+TEST(Kill, LeavesAnEarlierOneThatIsNotYetSeen) {
+  auto thread = guv::spawn([] { guv::sleep(1h); });
+  guv::gyield();
+  guv::call_on_hub([&] {
+    thread.kill(std::make_exception_ptr(std::domain_error("first")));
+    thread.kill(std::make_exception_ptr(std::range_error("second")));
+  });
+  EXPECT_THROW(thread.get(), std::domain_error);
+}
+
 TEST(Kill, WorksOnThreadsOfPthreadCreateAndFromKernelThreads) {
   std::atomic<bool> exited{false};
   guv::Greenlet me;
