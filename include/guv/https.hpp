@@ -15,10 +15,7 @@ class SslTransport final : public Transport {
  public:
   SslTransport(int fd, const SslContext& context) : engine_(fd, context) {}
 
-  int start(Deadline until) override {
-    const ssize_t result = engine_.accept(until);
-    return result > 0 ? 0 : result < 0 ? static_cast<int>(result) : -ECONNRESET;
-  }
+  int start(Deadline until) override { return engine_.accept(until); }
   ssize_t read(void* buffer, std::size_t size, Deadline until) override { return engine_.read(buffer, size, until); }
   ssize_t write(const iovec* pieces, int count, Deadline until) override {
     while (count > 1 && pieces->iov_len == 0) ++pieces, --count;

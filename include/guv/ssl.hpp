@@ -102,18 +102,20 @@ class SslEngine {
 
   SSL* get() const { return ssl_.get(); }
 
-  // As recv(2), write(2) with a deadline: a count, 0 at the end, or -errno: -ETIMEDOUT, -EPROTO when it is OpenSSL's.
-  ssize_t accept(Deadline until) {
-    return run(until, [this] { return SSL_accept(get()); });
+  // The handshake: 0 or -errno: -ETIMEDOUT, -EPROTO when it is OpenSSL's.
+  int accept(Deadline until) {
+    return finished(run(until, [this] { return SSL_accept(get()); }));
   }
-  ssize_t connect(Deadline until) {
-    return run(until, [this] { return SSL_connect(get()); });
+  int connect(Deadline until) {
+    return finished(run(until, [this] { return SSL_connect(get()); }));
   }
+  // As recv(2) and send(2) with a deadline: a count, 0 at the end of what is read, or -errno.
   ssize_t read(void* buffer, std::size_t size, Deadline until) {
     return run(until, [=, this] { return SSL_read(get(), buffer, limited(size)); });
   }
   ssize_t write(const void* data, std::size_t size, Deadline until) {
-    return run(until, [=, this] { return SSL_write(get(), data, limited(size)); });
+    const ssize_t written = run(until, [=, this] { return SSL_write(get(), data, limited(size)); });
+    return written ? written : -EPIPE;
   }
   /// Says that no more will be written; does not wait for the other side to say so.
   void finish(Deadline until) {
@@ -121,6 +123,9 @@ class SslEngine {
   }
 
  private:
+  /// An end in the middle of the handshake is an error.
+  static int finished(ssize_t result) { return result > 0 ? 0 : result < 0 ? static_cast<int>(result) : -ECONNRESET; }
+
   static int limited(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, 1 << 30)); }
 
   template <class Call>

@@ -35,7 +35,11 @@ int main(int argc, char** argv) {
     if (request.path() == "/echo") return request.body().read();
     if (request.path() == "/ws") return echo(request);
     if (request.path() == "/big") return std::string(1 << 21, 'x');
-    if (request.path() == "/fetch") return fetch(argv[1], request.parameter("name").value_or("localhost"), port);
+    if (request.path() == "/fetch") {
+      const std::string from = request.parameter("port").value_or(std::to_string(port));
+      return fetch(argv[1], request.parameter("name").value_or("localhost"),
+                   static_cast<std::uint16_t>(std::stoi(from)));
+    }
     return "Hello, " + request.environ("REQUEST_SCHEME") + "!";
   };
   const guv::http::Options options{.head_timeout = std::chrono::milliseconds(5000),

@@ -65,6 +65,17 @@ class Tls(unittest.TestCase):
         self.assertEqual(self.ask(get('/fetch')).body, b'Hello, https!')
         self.assertIn(b'certificate verify failed', self.ask(get('/fetch?name=other')).body)
 
+    def test_a_server_that_ends_the_handshake(self):
+        close_notify = b'\x15\x03\x03\x00\x02\x01\x00'
+        with socket.create_server(('127.0.0.1', 0)) as listener:
+            asked = self.connect()
+            self.enterContext(asked)
+            asked.send(get(f'/fetch?port={listener.getsockname()[1]}'))
+            listener.settimeout(PATIENCE)
+            with listener.accept()[0] as peer:
+                peer.sendall(close_notify)
+                self.assertEqual(asked.response().status, 500)
+
     def test_a_websocket_reads_and_writes_at_once(self):
         import websocket_test
         with self.connect() as tls:
