@@ -178,6 +178,11 @@ GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
       if (sys::failed(result)) break;
       return static_cast<int>(result);
     }
+    case F_SETLEASE: {
+      result = sys::call(SYS_fcntl, fd, command, argument);
+      if (!sys::failed(result) && (self() || !runtime_started())) Disk::lease_taken();
+      break;
+    }
     case F_SETFL: {
       result = sys::call(SYS_fcntl, fd, command, argument);
       fd_table::options_changed();

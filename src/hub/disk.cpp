@@ -10,7 +10,15 @@
 
 namespace guv {
 
-Disk::Disk() : calls_elsewhere_(config().files == Files::on_helpers) {}
+Disk::Disk() : distrusted_(config().files == Files::on_helpers || process_has_lease_), calls_elsewhere_(distrusted_) {}
+
+void Disk::lease_taken() {
+  process_has_lease_ = true;
+  if (!runtime_started()) return;
+  Disk& disk = runtime().disk();
+  disk.distrusted_ = true;
+  disk.calls_elsewhere_ = std::max(disk.calls_elsewhere_, 1);
+}
 
 bool Disk::nobody_waits() { return config().files == Files::on_hub || runtime().hub().live() == 1; }
 
@@ -22,7 +30,7 @@ void Disk::was_late() {
 void Disk::was_elsewhere(bool waited) {
   if (waited) {
     calls_elsewhere_ = many;
-  } else if (calls_elsewhere_ > 0 && config().files != Files::on_helpers) {
+  } else if (calls_elsewhere_ > 0 && !distrusted_) {
     --calls_elsewhere_;
   }
 }

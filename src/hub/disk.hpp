@@ -25,6 +25,10 @@ class Disk {
     return nobody_waits() || (calls_elsewhere_ == 0 && !(mounts_.far(places) || ...));
   }
 
+  /// From now on no call is made on the hub: the process has taken a lease (fcntl(2)), and opening that file waits until
+  /// the thread that has it gives it up. On the hub's kernel thread, or before there is one.
+  static void lease_taken();
+
   /// A call has taken long on the hub. The next few go to helpers, where it shows whether that was the disk.
   void was_late();
   /// A call on a helper is over.
@@ -38,6 +42,8 @@ class Disk {
 
   static bool nobody_waits();
 
+  static inline bool process_has_lease_ = false;
+  bool distrusted_;      // for good
   int calls_elsewhere_;  // as many as shall still go to helpers
   Mounts mounts_;
 };

@@ -63,5 +63,13 @@ TEST_F(SlowDisk, IsFoundOutByAStopwatch) {
   EXPECT_TRUE(watch.late());
 }
 
+// The last one: it is for good.
+TEST_F(SlowDisk, IsWhatAllDisksAreOnceALeaseIsTaken) {
+  Disk::lease_taken();
+  Disk& disk = runtime().disk();
+  for (int i = 0; i < 100; ++i) disk.was_elsewhere(false);
+  EXPECT_FALSE(disk.answers_at_once());
+}
+
 }  // namespace
 }  // namespace guv
