@@ -27,7 +27,6 @@ void Offload::leave_hub(Trip& trip) {
     Trip* trip;
   } handing{this, &trip};
   expect_trip(*trip.thread);
-  trip.helper = nullptr;
   trip.thread->trip = &trip;
   trip.thread->hub->leave(
       [](void* argument) {
@@ -99,9 +98,9 @@ bool Offload::may_visit(const GreenThread& me) {
   return me.trip && me.trip->in_call && me.trip->reach.on_signal == OnSignal::visit && per_thread.critical == 0;
 }
 
-void Offload::visit_home() {
+bool Offload::visit_home() {
   GreenThread* me = per_thread.owner;
-  if (!me || !may_visit(*me) || !signals::deliverable(*me)) return;
+  if (!me || !may_visit(*me) || !signals::deliverable(*me)) return true;
   Trip& trip = *me->trip;
   trip.in_call = false;
   {
@@ -111,6 +110,7 @@ void Offload::visit_home() {
   // What is sent from here on comes when the handler has returned: visits would pile up on the stack.
   if (trip.helper) signals::hold_interruptions();
   trip.in_call = true;
+  return trip.helper != nullptr;
 }
 
 int64_t Offload::reach(GreenThread& thread) {

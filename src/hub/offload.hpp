@@ -72,8 +72,8 @@ class Offload {
   int64_t reach(GreenThread& thread);
 
   /// On a helper, in the handler of what `reach` sends: the thread runs its handlers on its hub, if its call allows it, and
-  /// returns on a helper, perhaps another.
-  void visit_home();
+  /// returns on a helper, perhaps another. False if there was none left: on the hub, as a kernel thread.
+  bool visit_home();
 
   /// Has `job(argument)` called on a helper; `trip` must live until then. Called here, with `trip.helper` null, if there
   /// is no helper to be had: at once, and then the result is false, or when helpers are renewed.

@@ -533,8 +533,7 @@ void on_signal(int signal, siginfo_t* info, void* raw_context) {
   auto* context = static_cast<ucontext_t*>(raw_context);
   if (signal == guvs_own && info->si_code == from_guv) {
     // To a system call that it came is all.
-    runtime().offload().visit_home();
-    if (per_thread.hub) mask_in(*context) = all.kernel_mask;  // there was no helper to go on with
+    if (!runtime().offload().visit_home()) mask_in(*context) = per_thread.owner->signals.mask;
     return;
   }
   if (char* top = stack_to_move_to(*info, *context)) move_signal_frame(signal, context, top, &serve);
