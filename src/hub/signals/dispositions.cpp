@@ -15,21 +15,34 @@ namespace {
 
 constexpr uint64_t ignored_by_default = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
 
+struct sigaction actions[signal_count + 1];  // what the program set
+uint64_t by_default_too = 0;
+
 }  // namespace
+
+void begin_dispositions() {
+  for (int signal = 1; signal <= signal_count; ++signal) {
+    if ((unblockable | libc_internal) & bit(signal)) continue;
+    real().sigaction(signal, nullptr, &actions[signal]);
+    if (has_handler(actions[signal]) || (always_ours & bit(signal))) install(signal);
+  }
+}
+
+const struct sigaction& disposition(int signal) { return actions[signal]; }
 
 bool has_handler(const struct sigaction& action) {
   return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
 }
 
 bool ignored(int signal) {
-  const auto& action = all.actions[signal];
+  const auto& action = actions[signal];
   return action.sa_handler == SIG_IGN || (action.sa_handler == SIG_DFL && (ignored_by_default & bit(signal)));
 }
 
 void install(int signal) {
-  const struct sigaction& wanted = all.actions[signal];
+  const struct sigaction& wanted = actions[signal];
   struct sigaction ours = wanted;
-  const bool by_default = (always_ours | all.sent_by_timers) & bit(signal) && wanted.sa_handler == SIG_DFL;
+  const bool by_default = (always_ours | by_default_too) & bit(signal) && wanted.sa_handler == SIG_DFL;
   if (has_handler(wanted) || signal == guvs_own || by_default) {
     ours.sa_sigaction = &on_signal;
     ours.sa_flags = SA_SIGINFO | (wanted.sa_flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
@@ -41,12 +54,17 @@ void install(int signal) {
   real().sigaction(signal, &ours, nullptr);
 }
 
+void install_by_default_too(int signal) {
+  by_default_too |= bit(signal);
+  install(signal);
+}
+
 struct sigaction disposition_at_delivery(int signal) {
   Locked locked;
-  const struct sigaction action = all.actions[signal];
+  const struct sigaction action = actions[signal];
   if (has_handler(action) && (action.sa_flags & SA_RESETHAND)) {
-    all.actions[signal].sa_handler = SIG_DFL;
-    all.actions[signal].sa_flags &= ~SA_SIGINFO;
+    actions[signal].sa_handler = SIG_DFL;
+    actions[signal].sa_flags &= ~SA_SIGINFO;
     install(signal);
   }
   return action;
@@ -67,13 +85,13 @@ void take_default_action(int signal) {
 int action(int signal, const struct sigaction* fresh, struct sigaction* old) {
   if (!valid(signal) || ((unblockable | libc_internal) & bit(signal))) return real().sigaction(signal, fresh, old);
   Locked locked;
-  const struct sigaction before = all.actions[signal];
+  const struct sigaction before = actions[signal];
   if (fresh) {
-    all.actions[signal] = *fresh;
+    actions[signal] = *fresh;
     install(signal);
     // POSIX: setting a disposition that ignores discards what is pending.
     if (ignored(signal)) {
-      discard(all.process, bit(signal));
+      discard(of_process(), bit(signal));
       runtime().hub().for_each_thread([&](GreenThread& thread) { discard(thread.signals, bit(signal)); });
     }
   }

@@ -56,7 +56,7 @@ Ran invoke(GreenThread& me, const siginfo_t& info, ucontext_t* context) {
   account(me, mask_while_handling(mask_before, signal, action));
   const bool deferred = std::exchange(me.signals.deferred, false);
   // Only here may the next come, which the thread blocks if it is like this one: else they would pile up on its stack.
-  if (context) set_kernel_mask(all.kernel_mask);
+  if (context) set_kernel_mask(mask_of_kernel_thread());
   HandlerCall call{action, info, context};
   uint64_t mask_after;  // which a handler may change
   if (context) {

@@ -18,6 +18,7 @@ namespace guv::signals {
 namespace {
 
 constexpr size_t fault_stack_size = 64 * 1024;
+char* fault_stack = nullptr;  // the kernel's alternate stack
 
 bool is_fault(const siginfo_t& info) { return info.si_code > 0 && (faults & bit(info.si_signo)); }
 
@@ -46,7 +47,7 @@ bool can_handle_fault(int signal, const struct sigaction& action, const GreenThr
 
 void serve_fault(siginfo_t* info, ucontext_t* context) {
   const int signal = info->si_signo;
-  const struct sigaction action = all.actions[signal];
+  const struct sigaction action = disposition(signal);
   const StackSlot overflown = overflown_stack(*info);
   GreenThread* me = per_thread.owner;
   if (!can_handle_fault(signal, action, me, overflown)) {
@@ -57,7 +58,7 @@ void serve_fault(siginfo_t* info, ucontext_t* context) {
     real().sigaction(signal, &plain, nullptr);
   } else if (me && per_thread.hub) {
     invoke(*me, *info, context);
-    mask_in(*context) = all.kernel_mask;
+    mask_in(*context) = mask_of_kernel_thread();
   } else {
     HandlerCall{action, *info, context}();
   }
@@ -111,7 +112,7 @@ void serve_on_hub(Hub& hub, siginfo_t* info, ucontext_t* context) {
   } else if (!gone) {
     leave_for(target, *info, !alone);
   }
-  mask_in(*context) = all.kernel_mask;
+  mask_in(*context) = mask_of_kernel_thread();
 }
 
 void serve(int, siginfo_t* info, void* raw_context) {
@@ -131,14 +132,14 @@ void serve(int, siginfo_t* info, void* raw_context) {
 char* stack_to_move_to(const siginfo_t& info, const ucontext_t& context) {
   const GreenThread* me = per_thread.owner;
   if (!me || !per_thread.hub || per_thread.hub->in_critical()) return nullptr;
-  const struct sigaction& action = all.actions[info.si_signo];
+  const struct sigaction& action = disposition(info.si_signo);
   if (!has_handler(action)) return nullptr;
   char* const interrupted = stack_pointer_of(context);
   if (char* top = alternate_stack_for(action, *me, interrupted)) return top;
   if (overflown_stack(info)) return nullptr;
   constexpr int red_zone = 128;
   const auto* here = static_cast<char*>(__builtin_frame_address(0));
-  const bool on_fault_stack = here >= all.fault_stack && here < all.fault_stack + fault_stack_size;
+  const bool on_fault_stack = here >= fault_stack && here < fault_stack + fault_stack_size;
   return on_fault_stack && interrupted ? interrupted - red_zone : nullptr;
 }
 
@@ -164,7 +165,7 @@ void make_fault_stack(GreenThread& main_thread) {
   stack_t alternate{};
   alternate.ss_sp = stack;
   alternate.ss_size = fault_stack_size;
-  all.fault_stack = static_cast<char*>(stack);
+  fault_stack = static_cast<char*>(stack);
   real().sigaltstack(&alternate, &main_thread.signals.alternate);
 }
 

@@ -1,6 +1,8 @@
 // Masks: each green thread's own, and what all block for the kernel's.
 #include "hub/signals/rooms.hpp"
 
+#include <string.h>
+
 #include <utility>
 
 #include "base/sys.hpp"
@@ -10,30 +12,53 @@ namespace guv::signals {
 
 namespace {
 
+uint32_t blocked_by[signal_count + 1];  // how many green threads block it
+uint64_t blocked_by_some = 0;           // where that is not 0
+uint64_t thread_count = 0;
+uint64_t kept = 0;                      // back, whoever could take it
+uint64_t kernel_mask = 0;               // this hub's, as we set it
+
 template <class Visit>
 void for_each_signal(uint64_t set, Visit visit) {
   for (; set; set &= set - 1) visit(__builtin_ctzll(set) + 1);
 }
 
-}  // namespace
-
 void count_blocked(uint64_t set, int step) {
   for_each_signal(set, [=](int signal) {
-    all.blocked_by[signal] += step;
-    all.blocked_by_some &= ~bit(signal);
-    if (all.blocked_by[signal]) all.blocked_by_some |= bit(signal);
+    blocked_by[signal] += step;
+    blocked_by_some &= ~bit(signal);
+    if (blocked_by[signal]) blocked_by_some |= bit(signal);
   });
 }
 
 void update_kernel_mask() {
   uint64_t mask = 0;
-  for_each_signal(all.blocked_by_some, [&](int signal) {
-    if (all.blocked_by[signal] == all.thread_count) mask |= bit(signal);
+  for_each_signal(blocked_by_some, [&](int signal) {
+    if (blocked_by[signal] == thread_count) mask |= bit(signal);
   });
-  mask |= all.congested;
-  if (mask == all.kernel_mask) return;
-  all.kernel_mask = mask;
+  mask |= kept;
+  if (mask == kernel_mask) return;
+  kernel_mask = mask;
   set_kernel_mask(mask);
+}
+
+}  // namespace
+
+void begin_masks(GreenThread& main_thread) {
+  thread_count = 1;
+  sys::call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &kernel_mask, sys::signal_set_size);
+  account(main_thread, kernel_mask);
+}
+
+void masks_after_fork(GreenThread& survivor) {
+  const uint64_t mask = std::exchange(survivor.signals.mask, 0);
+  memset(blocked_by, 0, sizeof blocked_by);
+  blocked_by_some = kept = 0;
+  thread_count = 1;
+  kernel_mask = ~uint64_t{0};  // whatever it is: it is set now
+  count_blocked(mask, 1);
+  survivor.signals.mask = mask;
+  update_kernel_mask();
 }
 
 void account(GreenThread& thread, uint64_t mask) {
@@ -47,13 +72,19 @@ void account(GreenThread& thread, uint64_t mask) {
   update_kernel_mask();
 }
 
-// The mask alone. What the thread cannot take any more, others may; what waited for somebody to take it, it may.
+bool kept_back(int signal) { return kept & bit(signal); }
+
+void keep_back(int signal, bool on) {
+  kept = on ? kept | bit(signal) : kept & ~bit(signal);
+  update_kernel_mask();
+}
+
 void change_mask(GreenThread& me, uint64_t mask) {
   account(me, mask);
-  while (all.process.pending_set & ~me.signals.mask) {
+  while (of_process().pending_set & ~me.signals.mask) {
     Locked locked;
     siginfo_t info;
-    if (!dequeue(all.process, ~me.signals.mask, &info)) break;
+    if (!dequeue(of_process(), ~me.signals.mask, &info)) break;
     enqueue(me.signals, info, true);
   }
   if (me.signals.pending_set & me.signals.mask) [[unlikely]] pass_on(me, me.signals.mask);
@@ -64,9 +95,11 @@ void set_mask(GreenThread& me, uint64_t mask) {
   run_arrived(me);
 }
 
-void set_kernel_mask(uint64_t mask) { sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sys::signal_set_size); }
+void set_kernel_mask(uint64_t mask) {
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sys::signal_set_size);
+}
 
-uint64_t mask_of_kernel_thread() { return all.kernel_mask; }
+uint64_t mask_of_kernel_thread() { return kernel_mask; }
 
 void from_bits(uint64_t bits, sigset_t* set) {
   sigemptyset(set);
@@ -96,26 +129,35 @@ MaskDuringCall::~MaskDuringCall() noexcept(false) {
   run_arrived(*me_);
 }
 
-WithMask::WithMask(uint64_t mask) { sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before_, sys::signal_set_size); }
+WithMask::WithMask(uint64_t mask) {
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before_, sys::signal_set_size);
+}
 
 WithMask::~WithMask() { set_kernel_mask(before_); }
 
-MaskAsThread::MaskAsThread() : active_(self() && self()->signals.mask != all.kernel_mask) {
+MaskAsThread::MaskAsThread() : active_(self() && self()->signals.mask != kernel_mask) {
   if (active_) set_kernel_mask(self()->signals.mask);
 }
 
 MaskAsThread::~MaskAsThread() {
-  if (active_) set_kernel_mask(all.kernel_mask);
+  if (active_) set_kernel_mask(kernel_mask);
 }
 
 void inherit_mask(const GreenThread& creator, GreenThread& thread) {
-  ++all.thread_count;
+  ++thread_count;
   thread.signals.mask = creator.signals.mask;
   count_blocked(thread.signals.mask, 1);
 }
 
+void leave_masks(GreenThread& thread) {
+  --thread_count;
+  count_blocked(thread.signals.mask, -1);
+  thread.signals.mask = 0;
+  update_kernel_mask();
+}
+
 void begin_with_mask(GreenThread& thread, const sigset_t& mask) { account(thread, to_bits(mask)); }
 
-void unblock_after_hold() { set_kernel_mask(all.kernel_mask); }
+void unblock_after_hold() { set_kernel_mask(kernel_mask); }
 
 }  // namespace guv::signals

@@ -18,28 +18,41 @@
 
 namespace guv::signals {
 
+Spinlock Locked::lock;
+
 namespace {
+
+/// Memory for pending signals; never given back.
+struct Chunk {
+  Chunk* next = nullptr;
+  PendingSignal nodes[500];
+};
 
 constexpr uint32_t enough = 64;
 
 Chunk first_chunk;
+Chunk* chunks = nullptr;
+List<PendingSignal> free_nodes;
+rlim_t node_count = 0;
+ThreadSignals for_the_process;
+uint32_t taken[signal_count + 1];  // from the kernel, for the process, and not run yet
+int signal_fd = -1;                // wakes threads in sigwait when the kernel has something for them
+uint64_t awaited = 0;              // by any thread, ever
 
-// Who sends faster than handlers run shall find the kernel's queue full (sigqueue's EAGAIN), and not fill our memory. From
-// half of enough the kernel may send again.
+// Who sends faster than handlers run shall find the kernel's queue full (sigqueue's EAGAIN), and not fill our memory.
+// From half of enough the kernel may send again.
 void count_taken(int signal, int step) {
-  all.taken[signal] += step;
-  const bool congested = all.congested & bit(signal);
-  if (congested ? all.taken[signal] > enough / 2 : all.taken[signal] < enough) return;
-  if (!per_thread.hub) return;
-  all.congested ^= bit(signal);
-  update_kernel_mask();
+  taken[signal] += step;
+  const bool kept = kept_back(signal);
+  if (kept ? taken[signal] > enough / 2 : taken[signal] < enough) return;
+  if (per_thread.hub) keep_back(signal, !kept);
 }
 
 void add_nodes(Chunk& chunk) {
-  chunk.next = all.chunks;
-  all.chunks = &chunk;
-  all.node_count += std::size(chunk.nodes);
-  for (auto& node : chunk.nodes) all.free_nodes.push_back(&node);
+  chunk.next = chunks;
+  chunks = &chunk;
+  node_count += std::size(chunk.nodes);
+  for (auto& node : chunk.nodes) free_nodes.push_back(&node);
 }
 
 // Also in signal handlers.
@@ -53,16 +66,17 @@ bool add_nodes() {
 // As many as the kernel would keep for us.
 bool within_limit() {
   rlimit limit{};
-  return !sys::failed(sys::call(SYS_prlimit64, 0, RLIMIT_SIGPENDING, nullptr, &limit)) && all.node_count < limit.rlim_cur;
+  const long result = sys::call(SYS_prlimit64, 0, RLIMIT_SIGPENDING, nullptr, &limit);
+  return !sys::failed(result) && node_count < limit.rlim_cur;
 }
 
 // Edge-triggered: a signal that nobody awaits any more stays readable.
 void make_signal_fd() {
-  const long fd = sys::call(SYS_signalfd4, -1, &all.awaited, sys::signal_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
+  const long fd = sys::call(SYS_signalfd4, -1, &awaited, sys::signal_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
   if (sys::failed(fd)) return;
-  all.signal_fd = private_fd::hide(static_cast<int>(fd));
+  signal_fd = private_fd::hide(static_cast<int>(fd));
   runtime().hub().poller().watch_own(
-      all.signal_fd,
+      signal_fd,
       [](void*) {
         runtime().hub().for_each_thread([](GreenThread& thread) {
           if (thread.signals.awaited) Hub::unpark(&thread);
@@ -75,12 +89,36 @@ void make_signal_fd() {
 
 void begin_queues() { add_nodes(first_chunk); }
 
+ThreadSignals& of_process() { return for_the_process; }
+
+// A child begins with no pending signals (fork(2)).
+void queues_after_fork(GreenThread& survivor) {
+  free_nodes.abandon();
+  for (Chunk* chunk = chunks; chunk; chunk = chunk->next) {
+    for (auto& node : chunk->nodes) {
+      node.reset();
+      free_nodes.push_back(&node);
+    }
+  }
+  for (ThreadSignals* signals : {&survivor.signals, &for_the_process}) {
+    signals->pending.abandon();
+    signals->pending_set = 0;
+  }
+  memset(taken, 0, sizeof taken);
+  survivor.signals.awaited = awaited = 0;
+  if (signal_fd >= 0) {
+    private_fd::forget(signal_fd);
+    sys::call(SYS_close, signal_fd);
+    signal_fd = -1;
+  }
+}
+
 bool enqueue(ThreadSignals& where, const siginfo_t& info, bool for_process) {
   // Standard signals do not queue: one pending is enough (signal(7)).
   if ((where.pending_set & bit(info.si_signo)) && info.si_signo < SIGRTMIN) return true;
   // What comes from the kernel has kept to the limit there.
-  if (all.free_nodes.empty() && ((!for_process && !within_limit()) || !add_nodes())) return false;
-  PendingSignal* node = all.free_nodes.pop_front();
+  if (free_nodes.empty() && ((!for_process && !within_limit()) || !add_nodes())) return false;
+  PendingSignal* node = free_nodes.pop_front();
   node->info = info;
   node->for_process = for_process;
   where.pending.push_back(node);
@@ -104,7 +142,7 @@ bool dequeue(ThreadSignals& where, uint64_t allowed, siginfo_t* info) {
   if (!found) return false;
   *info = found->info;
   found->unlink();
-  all.free_nodes.push_back(found);
+  free_nodes.push_back(found);
   if (found->for_process) count_taken(signal, -1);
   return true;
 }
@@ -146,7 +184,7 @@ void take_over_pending(GreenThread& main_thread) {
 int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info) {
   {
     Locked locked;
-    if (dequeue(me.signals, set, info) || dequeue(all.process, set, info)) return info->si_signo;
+    if (dequeue(me.signals, set, info) || dequeue(for_the_process, set, info)) return info->si_signo;
   }
   const timespec at_once{0, 0};
   const long signal = sys::call(SYS_rt_sigtimedwait, &set, info, &at_once, sys::signal_set_size);
@@ -160,19 +198,19 @@ int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info) {
 void await(GreenThread& me, uint64_t set) {
   Critical critical;
   me.signals.awaited = set;
-  if ((set & ~all.awaited) == 0) return;
-  all.awaited |= set;
-  if (all.signal_fd < 0) {
+  if ((set & ~awaited) == 0) return;
+  awaited |= set;
+  if (signal_fd < 0) {
     make_signal_fd();
   } else {
-    sys::call(SYS_signalfd4, all.signal_fd, &all.awaited, sys::signal_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
+    sys::call(SYS_signalfd4, signal_fd, &awaited, sys::signal_set_size, SFD_CLOEXEC | SFD_NONBLOCK);
   }
 }
 
 uint64_t pending(const GreenThread& me) {
   uint64_t kernel = 0;
   sys::call(SYS_rt_sigpending, &kernel, sys::signal_set_size);
-  return (kernel | me.signals.pending_set | all.process.pending_set) & me.signals.mask;
+  return (kernel | me.signals.pending_set | for_the_process.pending_set) & me.signals.mask;
 }
 
 PendingAsThread::PendingAsThread() : active_(self() && self()->signals.pending_set) {

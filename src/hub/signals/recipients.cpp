@@ -12,6 +12,8 @@ namespace guv::signals {
 
 namespace {
 
+List<ThreadTimer> timers;
+
 bool reachable(const GreenThread& thread) {
   return thread.state != State::elsewhere || (thread.trip && thread.trip->reach.on_signal != OnSignal::wait);
 }
@@ -34,15 +36,15 @@ GreenThread* choose(int signal) {
   return found;
 }
 
-// What tgkill sent from here, and what the running thread's own system call brought about, which looks as if it had been
-// sent by kill.
+// What tgkill sent from here, and what the running thread's own system call brought about, which looks as if it had
+// been sent by kill.
 bool directed_at_thread(const siginfo_t& info) {
   const bool by_its_call = info.si_code == SI_USER && (raised_by_calls & bit(info.si_signo));
   return (info.si_code == SI_TKILL || by_its_call) && info.si_pid == static_cast<pid_t>(sys::call(SYS_getpid));
 }
 
 ThreadTimer* find_timer(int id) {
-  for (ThreadTimer* timer = all.timers.front(); timer; timer = all.timers.next(timer)) {
+  for (ThreadTimer* timer = timers.front(); timer; timer = timers.next(timer)) {
     if (timer->id == id) return timer;
   }
   return nullptr;
@@ -61,7 +63,7 @@ Addressee addressee(const siginfo_t& info, GreenThread* running) {
 void leave_for(GreenThread* target, const siginfo_t& info, bool for_process) {
   {
     Locked locked;
-    enqueue(target ? target->signals : all.process, info, for_process);
+    enqueue(target ? target->signals : of_process(), info, for_process);
   }
   if (target) Hub::unpark(target);
 }
@@ -94,7 +96,7 @@ int send(GreenThread& target, const siginfo_t& info) {
   if (target.state == State::finished) return 0;
   if (!(target.signals.mask & bit(signal)) && !(target.signals.awaited & bit(signal))) {
     if (ignored(signal)) return 0;
-    if (!has_handler(all.actions[signal])) {
+    if (!has_handler(disposition(signal))) {
       take_default_action(signal);
       return 0;
     }
@@ -123,9 +125,8 @@ siginfo_t from_this_thread(int signal) {
 void add_timer(GreenThread& thread, ThreadTimer& timer, int signal) {
   Locked locked;
   timer.thread = &thread;
-  all.timers.push_back(&timer);
-  all.sent_by_timers |= bit(signal);
-  install(signal);
+  timers.push_back(&timer);
+  install_by_default_too(signal);
 }
 
 ThreadTimer* remove_timer(int id) {
@@ -135,6 +136,8 @@ ThreadTimer* remove_timer(int id) {
   return timer;
 }
 
+void timers_after_fork() { timers.abandon(); }  // timer_create(2): not inherited
+
 void forget(GreenThread& thread) {
   // It has left the hub's list and is finished: another is chosen.
   if (thread.signals.pending_set) [[unlikely]] pass_on(thread, ~uint64_t{0});
@@ -142,13 +145,10 @@ void forget(GreenThread& thread) {
     Locked locked;
     discard(thread.signals, ~uint64_t{0});
   }
-  for (ThreadTimer* timer = all.timers.front(); timer; timer = all.timers.next(timer)) {
+  for (ThreadTimer* timer = timers.front(); timer; timer = timers.next(timer)) {
     if (timer->thread == &thread) timer->thread = nullptr;
   }
-  --all.thread_count;
-  count_blocked(thread.signals.mask, -1);
-  thread.signals.mask = 0;
-  update_kernel_mask();
+  leave_masks(thread);
 }
 
 }  // namespace guv::signals

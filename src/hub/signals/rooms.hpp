@@ -1,7 +1,6 @@
 #pragma once
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <ucontext.h>
 
 #include "base/spinlock.hpp"
@@ -18,39 +17,15 @@ constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
 constexpr uint64_t raised_by_calls = bit(SIGPIPE) | bit(SIGXFSZ);
 constexpr int from_guv = -0x677576;  // si_code of guv's own
 
-/// Memory for pending signals; never given back.
-struct Chunk {
-  Chunk* next = nullptr;
-  PendingSignal nodes[500];
-};
-
-struct Everything {
-  struct sigaction actions[signal_count + 1];  // what the program set
-  uint32_t blocked_by[signal_count + 1];       // how many green threads block it
-  uint64_t blocked_by_some = 0;                // where that is not 0
-  uint64_t thread_count = 0;
-  uint64_t kernel_mask = 0;                    // this hub's, as we set it
-  uint32_t taken[signal_count + 1];            // from the kernel, for the process, and not run yet
-  uint64_t congested = 0;                      // where that is more than enough
-  ThreadSignals process;                       // sent to the process while nobody could take them
-  List<PendingSignal> free_nodes;
-  Chunk* chunks = nullptr;
-  rlim_t node_count = 0;
-  int signal_fd = -1;                          // wakes threads in sigwait when the kernel has something for them
-  uint64_t awaited = 0;                        // by any thread, ever
-  List<ThreadTimer> timers;
-  uint64_t sent_by_timers = 0;                 // by those, ever: also by default they are for one thread alone
-  char* fault_stack = nullptr;                 // the kernel's alternate stack
-  Spinlock lock;                               // for actions and all queues: other kernel threads come here too
-};
-extern Everything all;
-
-/// No handler of this kernel thread and no other kernel thread comes in between.
+/// For dispositions and all queues: no handler of this kernel thread and no other kernel thread comes in between.
 class Locked {
  public:
-  Locked() : guard_(all.lock) {}
+  Locked() : guard_(lock) {}
+  static void after_fork() { lock.reset(); }
 
  private:
+  static Spinlock lock;
+
   Critical critical_;
   SpinGuard guard_;
 };
@@ -60,25 +35,37 @@ inline uint64_t& mask_in(ucontext_t& context) { return *reinterpret_cast<uint64_
 
 // ---- dispositions -----------------------------------------------------------------------------------------------
 
+void begin_dispositions();
+/// What the program set.
+const struct sigaction& disposition(int signal);
 bool has_handler(const struct sigaction& action);
 bool ignored(int signal);
 /// Lets the kernel have what the program set, with guv's handler for the program's.
 void install(int signal);
+/// guv's handler also where the program has none: the signal may be for one thread alone.
+void install_by_default_too(int signal);
 /// The disposition at the moment of delivery, which SA_RESETHAND ends.
 struct sigaction disposition_at_delivery(int signal);
 
 // ---- masks ------------------------------------------------------------------------------------------------------
 
+void begin_masks(GreenThread& main_thread);
+void masks_after_fork(GreenThread& survivor);
+void leave_masks(GreenThread& thread);
 /// Records the new mask; the kernel's follows if everybody's intersection changed.
 void account(GreenThread& thread, uint64_t mask);
 /// As `account`; and what the thread cannot take any more, others may; what waited for somebody to take it, it may.
 void change_mask(GreenThread& me, uint64_t mask);
-void count_blocked(uint64_t set, int step);
-void update_kernel_mask();
+/// Whether the kernel keeps a signal for now, also if some thread could take it.
+bool kept_back(int signal);
+void keep_back(int signal, bool on);
 
 // ---- pending ----------------------------------------------------------------------------------------------------
 
 void begin_queues();
+void queues_after_fork(GreenThread& survivor);
+/// What was sent to the process while nobody could take it.
+ThreadSignals& of_process();
 /// False when there is no room. These three under the lock.
 bool enqueue(ThreadSignals& where, const siginfo_t& info, bool for_process);
 /// Lowest number first, as the kernel does; the oldest of that number.
@@ -102,9 +89,10 @@ struct Addressee {
 Addressee addressee(const siginfo_t& info, GreenThread* running);
 /// For `target` to run when it gets there; for the process, until somebody can, if there is none.
 void leave_for(GreenThread* target, const siginfo_t& info, bool for_process);
-/// What was sent to the process and this thread cannot take any more goes to one that can (retarget_shared_pending in the
-/// kernel).
+/// What was sent to the process and this thread cannot take any more goes to one that can (retarget_shared_pending in
+/// the kernel).
 void pass_on(GreenThread& thread, uint64_t set);
+void timers_after_fork();
 
 // ---- handlers ---------------------------------------------------------------------------------------------------
 
