@@ -155,6 +155,7 @@ static void alone(int way) {
   const pid_t parent = getpid(), child = fork();
   CHECK(child >= 0);
   if (child == 0) {
+    alarm(60);  // should the parent be gone
     hold(way);
     shared->held = 1;
     while (!shared->waiting) sched_yield();
