@@ -103,9 +103,9 @@ GUV_API int guv_thread_wait(guv_thread* thread, void** result, int64_t deadline)
 /** Returns 1 from the thread's making to its end, whether it has begun to run or not; else 0. */
 GUV_API int guv_thread_is_alive(const guv_thread* thread);
 
-/** Sees to it that a thread that has not begun to run never will: waiters get `error` (a negative errno value, such as
- *  -ECANCELED). It ends, and its links are called, when the caller waits or yields. Returns 1 if so, 0 when it has begun
- *  or ended already. */
+/** Sees to it that a thread that has not begun to run never will: waiters get `error` (a negative errno value, such
+ *  as -ECANCELED). It ends, and its links are called, when the caller waits or yields. Returns 1 if so, 0 when it
+ *  has begun or ended already. */
 GUV_API int guv_thread_cancel(guv_thread* thread, int error);
 
 /** Makes the wait that the thread is in, or else its next one, end with `error` (a negative errno value): one of guv's,

@@ -9,8 +9,9 @@
  *
  * Link with -lguv_http -lguv (pkg-config guv_http). http.hpp and websocket.hpp are the same for C++, and say more.
  * Conventions are those of guv.h: functions return 0 (or a count) or a negative errno value, and no exception leaves
- * them. Requests, responses, writers and sockets belong to the server, and live as long as the call that they are given
- * to.
+ * them; deadlines are absolute, in nanoseconds. What waits ends with -ECANCELED when its thread is killed, and what
+ * needs memory with -ENOMEM. Requests, responses, writers, streams and sockets belong to the server, and live as long
+ * as the call that they are given to, in whose green thread they are to be used where nothing else is said.
  */
 #ifndef GUV_HTTP_H
 #define GUV_HTTP_H
@@ -55,92 +56,103 @@ typedef struct guv_http_options {
 GUV_API int guv_http_server_new(guv_http_server** server, int listener, guv_http_app app, void* argument,
                                 const guv_http_options* options);
 
-/** Serves until guv_http_server_stop. -errno: the listener fails, or the calling thread is killed. */
+/** Serves until guv_http_server_stop, then returns 0: all connections are closed, or cut off. What accept(2) says when
+ *  the listener fails, is shut down or closed; -ECANCELED when the calling thread is killed. For want of descriptors or
+ *  memory new clients wait. */
 GUV_API int guv_http_server_run(guv_http_server* server);
 
-/** Ends it: accepts no more, lets what has begun be answered, cuts off what lasts longer than `grace` nanoseconds. From
- *  any thread and from signal handlers. */
+/** Ends guv_http_server_run: it accepts no more, closes idle connections, lets requests that have begun be answered,
+ *  and cuts off what lasts longer than `grace` nanoseconds from now. From any thread, also from an application, and
+ *  from signal handlers. */
 GUV_API void guv_http_server_stop(guv_http_server* server, int64_t grace);
 
-/** Returns how many connections there are. */
+/** Returns how many connections there are. From any thread. */
 GUV_API size_t guv_http_server_connections(const guv_http_server* server);
 
-/** After guv_http_server_run has returned. NULL is ignored. */
+/** Frees the server, once guv_http_server_run has returned. NULL is ignored. */
 GUV_API void guv_http_server_free(guv_http_server* server);
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-/** "GET" */
+/** Returns the method as sent: "GET". Methods are case-sensitive and need not be known to the server. */
 GUV_API guv_http_text guv_http_request_method(const guv_http_request* request);
 
-/** As sent: "/a%20b?c=d" */
+/** Returns the target as sent: "/a%20b?c=d"; "*" for OPTIONS of the server as such. */
 GUV_API guv_http_text guv_http_request_target(const guv_http_request* request);
 
-/** The path, decoded: "/a b". Kept by the request. */
+/** Returns the path, decoded: "/a b". It may contain any byte. */
 GUV_API guv_http_text guv_http_request_path(guv_http_request* request);
 
-/** What follows the first '?', as sent. */
+/** Returns what follows the first '?' of the target, as sent; empty without. */
 GUV_API guv_http_text guv_http_request_query(const guv_http_request* request);
 
-/** The first parameter of that name in the query, decoded. Kept by the request. */
+/** Returns the first parameter of that name in the query, decoded ('+' is a space). */
 GUV_API guv_http_text guv_http_request_parameter(guv_http_request* request, const char* name);
 
-/** 11 for HTTP/1.1, 10 for HTTP/1.0. */
+/** Returns 11 for HTTP/1.1, 10 for HTTP/1.0. */
 GUV_API int guv_http_request_version(const guv_http_request* request);
 
-/** The first header field of that name. */
+/** Returns the value of the first header field of that name, in any case of letters. */
 GUV_API guv_http_text guv_http_request_header(const guv_http_request* request, const char* name);
 
 /** Tells the header field at `index`, from 0 on, in their order. Returns 1, or 0 when there are not so many. */
 GUV_API int guv_http_request_field(const guv_http_request* request, size_t index, guv_http_text* name,
                                    guv_http_text* value);
 
-/** The client's address: "192.0.2.1"; empty on a Unix socket. */
+/** Returns the client's address: "192.0.2.1", "2001:db8::1"; empty on a Unix socket. */
 GUV_API guv_http_text guv_http_request_remote_address(const guv_http_request* request);
 
-/** A variable of the CGI and WSGI environment: REQUEST_METHOD, PATH_INFO, SERVER_PORT, HTTP_HOST ... Kept by the
- *  request; empty where there is none. */
+/** Returns a variable of the CGI and WSGI environment, those of Request::environ in http.hpp: REQUEST_METHOD,
+ *  PATH_INFO, SERVER_PORT, HTTP_HOST ...; empty where there is none. */
 GUV_API guv_http_text guv_http_request_environ(guv_http_request* request, const char* name);
 
-/** The length of the body that the client declared; -1 when it sends chunks. */
+/** Returns the length of the body that the client declared, in bytes; -1 when it sends chunks. */
 GUV_API int64_t guv_http_request_length(const guv_http_request* request);
 
-/** Reads some of the body; 0 at its end. -EBADMSG: it is malformed, too large or late. */
+/** Reads up to `size` bytes of the body, waiting for the first; returns how many, 0 at its end. -EBADMSG: it is
+ *  malformed, too large or late; -ECONNRESET and the like: the client is gone. An application that returns such an
+ *  error has the server answer as it should. */
 GUV_API ssize_t guv_http_request_read(guv_http_request* request, void* buffer, size_t size);
 
 /* ---- responses --------------------------------------------------------------------------------------------------- */
 
-/** 200 to 999, else -EINVAL. */
+/** Sets the status; -EINVAL unless it is 200 to 999. */
 GUV_API int guv_http_response_status(guv_http_response* response, int status);
 
-/** Sets a header field in place of those of that name. -EINVAL: not a name, or a value with control characters. */
+/** Sets a header field in place of all of that name. -EINVAL: a name that is no token, a value with line ends or other
+ *  control characters, or Transfer-Encoding, which is the server's business. */
 GUV_API int guv_http_response_set(guv_http_response* response, const char* name, const char* value);
 
-/** Adds one more. */
+/** Adds a header field, such as one more Set-Cookie. -EINVAL as above. */
 GUV_API int guv_http_response_add(guv_http_response* response, const char* name, const char* value);
 
-/** A copy of `data` is the body. */
+/** Makes a copy of `data` the body. */
 GUV_API int guv_http_response_body(guv_http_response* response, const void* data, size_t size);
 
-/** The body is what `produce` writes; when it returns a negative value the connection is cut off. It is called when the
- *  application has returned. Status and fields are set after this call. */
+/** Makes the body what `produce` writes. It is called when the application has returned; when it returns a negative
+ *  value the answer is 500 or, if some of the body has been sent, the connection is cut off, so that the client does
+ *  not take the part for the whole. Sent in chunks, or as it is where Content-Length is set. Begins the response
+ *  anew: status and fields are to be set after this call. */
 GUV_API int guv_http_response_stream(guv_http_response* response,
                                      int (*produce)(guv_http_writer* writer, void* argument), void* argument);
 
-/** Sends a piece of the body. */
+/** Sends a piece of the body, waiting while the client reads slowly. -ETIMEDOUT: it is too slow; -EPIPE,
+ *  -ECONNRESET: it is gone; -EIO: it is more than Content-Length says. Nothing can be sent after that. */
 GUV_API int guv_http_write(guv_http_writer* writer, const void* data, size_t size);
 
-/** Answers 101 with `protocol` as the value of Upgrade, then calls `handler`, and closes the connection after it. */
+/** Answers 101 with `protocol` as the value of Upgrade, then calls `handler`, and closes the connection after it.
+ *  Begins the response anew. */
 GUV_API int guv_http_response_upgrade(guv_http_response* response, const char* protocol,
                                       void (*handler)(guv_http_stream* stream, void* argument), void* argument);
 
-/** Reads up to `size` bytes, waiting for the first; 0 at the end. One green thread may read while another writes. */
+/** Reads up to `size` bytes, waiting for the first; returns how many, 0 at the end, or what recv(2) says. One green
+ *  thread may read while another writes. */
 GUV_API ssize_t guv_http_stream_read(guv_http_stream* stream, void* buffer, size_t size, int64_t deadline);
 
-/** Writes all of it. */
+/** Writes all of it, or returns what send(2) says. */
 GUV_API int guv_http_stream_write(guv_http_stream* stream, const void* data, size_t size, int64_t deadline);
 
-/** Ends both directions; who waits in the two above returns. */
+/** Ends both directions; who waits in the two above returns. From any thread. */
 GUV_API void guv_http_stream_shutdown(guv_http_stream* stream);
 
 /* ---- WebSockets -------------------------------------------------------------------------------------------------- */
@@ -171,10 +183,13 @@ typedef struct guv_websocket_message {
   int is_text; /**< it is UTF-8; otherwise any bytes */
 } guv_websocket_message;
 
-/** Waits for a message: 1. 0 when the socket is closed. -ETIMEDOUT. */
+/** Waits for the next message, its fragments put together: 1; 0 when the connection is closed, by whomever; -ETIMEDOUT,
+ *  after which it may be called again. */
 GUV_API int guv_websocket_wait(guv_websocket* socket, guv_websocket_message* message, int64_t deadline);
 
-/** Sends a message of UTF-8 or of bytes. -EPIPE: the socket is closed. */
+/** Sends a message of text, which must be UTF-8, or of bytes. Waits while the client reads slowly; returns when the
+ *  kernel has it. -EPIPE: the socket is closed; -ETIMEDOUT: the client is too slow, and given up. Any number of green
+ *  threads may send while one waits. */
 GUV_API int guv_websocket_send(guv_websocket* socket, const void* data, size_t size, int is_text);
 
 /** Sends a ping with up to 125 bytes; -EINVAL with more. */
@@ -184,16 +199,17 @@ GUV_API int guv_websocket_ping(guv_websocket* socket, const void* data, size_t s
  *  as the reason, which may be NULL; -EINVAL for others. */
 GUV_API int guv_websocket_close(guv_websocket* socket, uint16_t code, const char* reason);
 
-/** The code with which the client closed; 0 while open. */
+/** Returns the code with which the client closed: 1005 when it gave none, 1006 when it left without a word; 0 while
+ *  open. */
 GUV_API uint16_t guv_websocket_close_code(const guv_websocket* socket);
 
-/** The client's reason. */
+/** Returns the client's reason; empty without. */
 GUV_API guv_http_text guv_websocket_close_reason(const guv_websocket* socket);
 
-/** The subprotocol that was agreed upon. */
+/** Returns the subprotocol that was agreed upon; empty without. */
 GUV_API guv_http_text guv_websocket_protocol(const guv_websocket* socket);
 
-/** The request that began it: its path, Origin, environment. */
+/** Returns the request that began it, for its path, Origin and environment. It has no body. */
 GUV_API guv_http_request* guv_websocket_request(guv_websocket* socket);
 
 /* ---- texts ------------------------------------------------------------------------------------------------------- */

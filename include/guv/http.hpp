@@ -154,7 +154,8 @@ class GUV_API Request {
 /// Sends the body of a response piece by piece: see Response::stream.
 class GUV_API Writer {
  public:
-  /// Sends `data`, waiting while the client reads slowly. Throws std::system_error when it is gone or too slow.
+  /// Sends `data`, waiting while the client reads slowly. Throws std::system_error when it is gone or too slow, after
+  /// which nothing can be sent any more; std::length_error, having sent nothing, for more than Content-Length says.
   void write(std::string_view data);
 
  private:
@@ -207,7 +208,8 @@ class GUV_API Response {
 
   /// Calls `produce` with a writer while the response is being sent. What it writes is sent in chunks, or as it is
   /// where Content-Length is set; to a client of HTTP/1.0 without, the end of the connection is the end of the body.
-  /// When `produce` throws, the connection is cut off, so that the client does not take the part for the whole.
+  /// When `produce` throws, the answer is 500 or, if it has written something, the connection is cut off, so that the
+  /// client does not take the part for the whole.
   static Response stream(Produce produce);
 
   /// Sends what `generate` returns, until it returns nothing. Otherwise like stream().
