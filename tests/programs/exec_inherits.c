@@ -1,10 +1,9 @@
 // exec in a thread: the new program gets the descriptors that are not close-on-exec with their flags as the program set them, that
 // thread's mask and its pending signals, what was ignored, the alarm, the environment, the directory and umask; and as after a failed
 // exec nothing has changed.
-#include "check.h"
+#include "masks.h"
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -46,12 +45,9 @@ static void show(void) {
 }
 
 static void* replace(void* program) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGUSR1);
-  sigaddset(&set, SIGUSR2);
-  sigaddset(&set, SIGRTMIN);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  change_mask(SIG_BLOCK, SIGUSR1);
+  change_mask(SIG_BLOCK, SIGUSR2);
+  change_mask(SIG_BLOCK, SIGRTMIN);
   CHECK(pthread_kill(pthread_self(), SIGUSR1) == 0);
   for (int i = 1; i <= 3; i++) CHECK(pthread_sigqueue(pthread_self(), SIGRTMIN, (union sigval){.sival_int = i}) == 0);
   for (int fd = first; fd < first + 6; fd++) CHECK(dup2(fd % 2 ? sockets[0] : listener, fd) == fd);
@@ -90,10 +86,7 @@ int main(int argc, char** argv) {
   CHECK(open("appended", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) >= 0 && open("appended", O_WRONLY | O_APPEND) >= 0);
   signal(SIGHUP, SIG_IGN);
   signal(SIGTERM, handler);
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGUSR2);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  change_mask(SIG_BLOCK, SIGUSR2);
   for (int i = 0; i < 10; i++) start_thread(parked, NULL);
   start_thread(replace, self);
   for (;;) pause();

@@ -1,6 +1,5 @@
 // When main has ended by pthread_exit the process goes on: signals sent to it go to threads that are left, and those it blocked too.
-#include "check.h"
-#include <signal.h>
+#include "masks.h"
 
 static volatile sig_atomic_t got;
 static pthread_t runner;
@@ -18,10 +17,7 @@ static void* work(void* argument) {
   runner = pthread_self();
   join_thread(*(pthread_t*)argument);
   send_and_wait(SIGUSR1);
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGUSR2);
-  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  change_mask(SIG_UNBLOCK, SIGUSR2);
   send_and_wait(SIGUSR2);
   exit(success());
 }
@@ -31,10 +27,7 @@ int main(void) {
   self = pthread_self();
   signal(SIGUSR1, handler);
   signal(SIGUSR2, handler);
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGUSR2);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  change_mask(SIG_BLOCK, SIGUSR2);
   start_thread(work, &self);
   pthread_exit(NULL);
 }

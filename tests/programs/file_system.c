@@ -1,5 +1,5 @@
 // What file systems answer, and what they refuse: each call as it is natively, from a thread among others.
-#include "check.h"
+#include "top.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,19 +17,10 @@
 #include <sys/xattr.h>
 #include <utime.h>
 
-static char top[] = "/tmp/guv-files-XXXXXX";
 static char* const bad = (char*)8;
 static const char* volatile nothing;
 static char too_long[PATH_MAX + 2];
 static char text[PATH_MAX];
-
-static const char* in_top(const char* name) {
-  static char paths[4][64];
-  static int next;
-  char* path = paths[next++ % 4];
-  snprintf(path, sizeof paths[0], "%s/%s", top, name);
-  return path;
-}
 
 static void show_status(const char* what, const struct stat* s) {
   printf("%s: mode %o links %d size %lld owner %d:%d modified %lld\n", what, (unsigned)s->st_mode, (int)s->st_nlink,

@@ -1,6 +1,6 @@
 // What a thread changes of its own state in the kernel holds for its next calls, wherever these are made: capabilities,
 // no_new_privs, the working directory of its own, identity for files, personality, priority.
-#include "check.h"
+#include "top.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -13,16 +13,6 @@
 #include <sys/wait.h>
 
 int capset(void*, const void*);  // no header of libc's has it
-
-static char top[] = "/tmp/guv-state-XXXXXX";
-
-static const char* in_top(const char* name) {
-  static char paths[2][64];
-  static int next;
-  char* path = paths[next++ % 2];
-  snprintf(path, sizeof paths[0], "%s/%s", top, name);
-  return path;
-}
 
 /// A line of a file about the calling thread.
 static void show(const char* file, const char* name) {

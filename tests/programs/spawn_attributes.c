@@ -1,7 +1,6 @@
 // posix_spawn from a thread with each file action and attribute; the program it starts is this one, which says what it got.
-#include "check.h"
+#include "masks.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -97,10 +96,7 @@ static void with_actions(void) {
 }
 
 static void* work(void* argument) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGUSR2);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  change_mask(SIG_BLOCK, SIGUSR2);
   spawn("plain", NULL, NULL, environ);
   char* environment[] = {(char*)"GUV_TEST_WORD=other", NULL};
   spawn("environment", NULL, NULL, environment);
