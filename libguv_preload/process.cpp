@@ -25,6 +25,7 @@
 #include "base/tcb.hpp"
 #include "hub/signals.hpp"
 #include "interpose.hpp"
+#include "lifecycle.hpp"
 #include "thread_id.hpp"
 #include "wait/child.hpp"
 #include "wait/pool.hpp"
@@ -208,18 +209,9 @@ using namespace guv;
 
 // ---- fork -------------------------------------------------------------------------------------------------------------
 
-// It calls no pthread_atfork handlers.
 GUV_INTERPOSE(pid_t, _Fork, ()) {
   static const auto next = GUV_NEXT(_Fork);
-  if (!self()) return next();
-  signals::before_fork();
-  const pid_t pid = next();
-  if (pid == 0) {
-    runtime().after_fork();
-  } else {
-    signals::after_fork_in_parent();
-  }
-  return pid;
+  return static_cast<pid_t>(fork_by(next));
 }
 
 // The child runs on our stack and our TCB until it calls exec: it must look like a kernel thread to all wrappers, and the

@@ -399,34 +399,21 @@ long by_tid(Words a) {
 
 // ---- new processes ------------------------------------------------------------------------------------------------------
 
-/// A child with memory of its own begins where its parent is; as with _Fork, there is only the caller left in it. The
-/// number is vfork's, too: a function that returns cannot let the child have the parent's stack.
-template <class Call>
-long new_process(Call call) {
-  if (!self()) return sys::result(call());
-  signals::before_fork();
-  const long pid = call();
-  if (pid == 0) {
-    runtime().after_fork();
-  } else {
-    signals::after_fork_in_parent();
-  }
-  return sys::result(pid);
-}
-
+// vfork's number is fork's, too: a function that returns cannot let the child have the parent's stack.
 long raw_fork(Words) { return _Fork(); }
 
-// Anything else (a kernel thread on a stack of its own) is for who knows what comes after it.
+// A child with memory of its own begins where its parent is. Anything else (a kernel thread on a stack of its own) is for
+// who knows what comes after it.
 long raw_clone(Words a) {
   const auto call = [&] { return sys::call(SYS_clone, a[0], a[1], a[2], a[3], a[4]); };
-  return (a[0] & CLONE_VM) || a[1] ? sys::result(call()) : new_process(call);
+  return sys::result((a[0] & CLONE_VM) || a[1] ? call() : fork_by(call));
 }
 
 long raw_clone3(Words a) {
   const auto call = [&] { return sys::call(SYS_clone3, a[0], a[1]); };
   const auto* arguments = as<const clone_args*>(a[0]);
   const bool ours = arguments && a[1] >= static_cast<long>(CLONE_ARGS_SIZE_VER0) && !(arguments->flags & CLONE_VM) && !arguments->stack;
-  return ours ? new_process(call) : sys::result(call());
+  return sys::result(ours ? fork_by(call) : call());
 }
 
 // ---- what each kernel thread has to itself --------------------------------------------------------------------------
