@@ -77,8 +77,8 @@ class Task {
   virtual void forget_function() {}
 
   /// What get() throws if the function is never called: what the first said who did not want it to be.
-  void kill_by(std::exception_ptr exception) {
-    if (!is_killed_.exchange(true)) killed_by = std::move(exception);
+  void kill_by(std::exception_ptr killer) {
+    if (!is_killed_.exchange(true)) killed_by = std::move(killer);
   }
 
   guv_thread* handle = nullptr;
