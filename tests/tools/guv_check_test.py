@@ -410,8 +410,20 @@ class CommandLine(CheckTest):
         done = run(path)
         self.assertEqual(done.returncode, FINE)
         self.assertTrue(done.stdout.startswith(path + ": fine\n"), done.stdout)
-        self.assertNotIn("\033", done.stdout)  # colours are for terminals
+        self.assertNotIn("\033", done.stdout)
         self.assertIn("pthread_create: a green thread", run("--verbose", path).stdout)
+
+    def on_a_terminal(self, program, **environment):
+        ours, its = os.openpty()
+        with open(ours, "rb", buffering=0) as terminal:
+            subprocess.run([GUV_CHECK, program], stdin=subprocess.DEVNULL, stdout=its, env={**os.environ, **environment})
+            os.close(its)
+            return terminal.read(4096)
+
+    def test_colours_are_for_terminals(self):
+        path = self.build("colours", THREADS)
+        self.assertIn(b"\033[32mfine\033[0m", self.on_a_terminal(path, NO_COLOR=""))
+        self.assertNotIn(b"\033", self.on_a_terminal(path, NO_COLOR="1"))
 
     def test_found_in_path(self):
         self.assertEqual(self.judge("sh")["program"], "/usr/bin/sh")
