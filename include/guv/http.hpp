@@ -224,6 +224,7 @@ class GUV_API Response {
 
   /// Sets the header field, in place of all of that name. Throws std::invalid_argument when a name is no token, or a
   /// value has line ends or other control characters; and for Transfer-Encoding, which is the server's business.
+  /// Content-Length is of use with stream() only: the length of a string is known.
   Response& set(std::string_view name, std::string_view value);
 
   /// Adds a header field, such as one more Set-Cookie. Throws like set().
@@ -286,7 +287,7 @@ struct Options {
 
   /// Is called with a line in Apache's combined format for each request; it must not block for long. Empty: no log.
   std::function<void(std::string_view)> access_log = {};
-  /// Is called with a line when the application throws.
+  /// Is called with a line when the application throws, or there is no room for a connection. It must not throw.
   std::function<void(std::string_view)> error_log = log_to(2);
 
   /// Makes the transport of an accepted connection; empty: the socket itself. Null from it closes the connection.

@@ -51,7 +51,9 @@ void Server::Core::accept_until_stopped() {
       wait_for_room();
       accept_one();
     }
-  } catch (const std::system_error&) {
+  } catch (const GreenExit&) {
+    throw;  // run() has seen the stop
+  } catch (...) {
     stop(std::chrono::milliseconds(0));
     throw;
   }

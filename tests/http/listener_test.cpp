@@ -112,6 +112,16 @@ TEST(Listener, WithoutDescriptorsTheServerWaitsForSome) {
   EXPECT_NO_THROW(running.get());
 }
 
+TEST(Listener, WhatTheErrorLogThrowsEndsTheServer) {
+  const guv::Socket listener = guv::listen("127.0.0.1", 0);
+  guv::http::Options options;
+  options.max_head = SIZE_MAX / 4;  // there is no memory for a connection, and something to be logged
+  options.error_log = [](std::string_view) { throw std::runtime_error("the log is full"); };
+  auto server = guv::spawn([&] { guv::http::serve(listener.fd(), hello, options); });
+  EXPECT_EQ(guv::connect(listener.address()).recv(1000), "");
+  EXPECT_THROW(server.get(), std::runtime_error);
+}
+
 TEST(Listener, WhomThereIsNoMemoryForIsTurnedAway) {
   const guv::Socket listener = guv::listen("127.0.0.1", 0);
   std::atomic<int> complaints{0};
