@@ -180,7 +180,9 @@ const Option table[] = {
        return std::nullopt;
      }},
     {"files", Value::required, "WHERE",
-     "where calls that may wait for a disk are made: on the hub while\ndisks are quick (auto, the default), hub, or helpers", files},
+     "where calls that may wait for a disk are made: on the hub while\ndisks are quick (auto, the default), hub, or "
+     "helpers",
+     files},
     {"native-threads", Value::required, "LIB,...", "threads created by these libraries stay kernel threads",
      native_threads},
     {"children", Value::required, "yes|no", "whether programs that it starts run under guv too (default: yes)",
