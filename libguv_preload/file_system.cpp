@@ -2,6 +2,7 @@
 // can be tried; a slow disk makes them helpers' work (hub/disk.hpp).
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <utime.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "descriptor.hpp"
 #include "interpose.hpp"
@@ -157,6 +159,64 @@ GUV_INTERPOSE(int, fchdir, (int fd)) {
 }
 GUV_INTERPOSE(int, chroot, (const char* path)) {
   return static_cast<int>(moved(on_disk([=] { return sys::call(SYS_chroot, path); }, path)));
+}
+
+// ---- trees ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// ftw(3) opens directories by a function that has no name outside libc. So a walk of a slow or far file system is made on
+/// a helper as a whole, and the thread comes home for each call of the program's visitor.
+template <class Visitor>
+struct Walker;
+template <class... Arguments>
+struct Walker<int (*)(Arguments...)> {
+  using Visitor = int (*)(Arguments...);
+
+  template <class Walk>
+  static int walk(const char* path, Visitor given, Walk walk) {
+    if (!self() || runtime().disk().answers_at_once(path)) return walk(given);
+    const Visiting visiting(given);
+    return runtime().offload().run([=] { return walk(&visit); });
+  }
+
+ private:
+  /// libc passes nothing of ours to a visitor; and one may begin a walk of its own.
+  class Visiting {
+   public:
+    explicit Visiting(Visitor given) : before_(std::exchange(visitor, given)) {}
+    ~Visiting() {
+      visitor = before_;
+      runtime().disk().mounts().directory_changed();
+    }
+    Visiting(const Visiting&) = delete;
+    Visiting& operator=(const Visiting&) = delete;
+
+   private:
+    Visitor before_;
+  };
+
+  static int visit(Arguments... arguments) {
+    return runtime().offload().at_home([=] {
+      runtime().disk().mounts().directory_changed();  // by FTW_CHDIR
+      return visitor(arguments...);
+    });
+  }
+
+  static inline thread_local Visitor visitor = nullptr;
+};
+
+}  // namespace
+
+GUV_INTERPOSE(int, ftw, (const char* path, __ftw_func_t visitor, int most_open)) {
+  static const auto next = GUV_NEXT(ftw);
+  return Walker<__ftw_func_t>::walk(path, visitor, [=](__ftw_func_t visit) { return next(path, visit, most_open); });
+}
+
+GUV_INTERPOSE(int, nftw, (const char* path, __nftw_func_t visitor, int most_open, int flags)) {
+  static const auto next = GUV_NEXT(nftw);
+  return Walker<__nftw_func_t>::walk(path, visitor,
+                                     [=](__nftw_func_t visit) { return next(path, visit, most_open, flags); });
 }
 
 // ---- sizes ------------------------------------------------------------------------------------------------------

@@ -67,6 +67,15 @@ class Offload {
     return call();
   }
 
+  /// In the midst of a call that is made on a helper: calls `call()` on the thread's hub, and goes to a helper again.
+  template <class Call>
+  auto at_home(Call call) -> std::invoke_result_t<Call> {
+    GreenThread* me = per_thread.owner;
+    if (!me || self() || !me->trip) return call();
+    const AtHome at_home(*this, *me->trip);
+    return call();
+  }
+
   /// Ends the call that `thread` is away for, if it can be ended. The helper may be just about to make the call: to be
   /// done again after so many nanoseconds if the thread is not back by then; 0: no use. By the hub.
   int64_t reach(GreenThread& thread);
@@ -106,7 +115,7 @@ class Offload {
     Trip& trip_;
   };
 
-  /// In the midst of a call. A handler may unwind: what libc then does for the call it does on a helper again.
+  /// In the midst of a call. What is called there may unwind: what libc then does for the call it does on a helper again.
   class AtHome {
    public:
     AtHome(Offload& offload, Trip& trip) : offload_(offload), trip_(trip) { offload_.come_back(trip_); }

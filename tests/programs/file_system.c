@@ -199,11 +199,45 @@ static void naming(int directory) {
 }
 
 static int by_name(const struct dirent** a, const struct dirent** b) { return strcmp((*a)->d_name, (*b)->d_name); }
-static int visited;
-static int visit(const char* path, const struct stat* s, int kind, struct FTW* where) {
-  (void)path, (void)s, (void)where;
-  visited += 1 + (kind == FTW_F ? 100 : 0);
+static int visited, counted;
+static pthread_t walker;
+static pthread_mutex_t taken = PTHREAD_MUTEX_INITIALIZER;
+static int count(const char* path, const struct stat* s, int kind) {
+  (void)path, (void)s, (void)kind;
+  counted++;
   return 0;
+}
+static void* take_for_a_while(void* turn) {
+  CHECK(pthread_mutex_lock(&taken) == 0);
+  let_others_run();
+  CHECK(pthread_mutex_unlock(&taken) == 0);
+  return turn;
+}
+// It is called by the thread that walks, and may wait for others and begin another walk.
+static int visit(const char* path, const struct stat* s, int kind, struct FTW* where) {
+  (void)s, (void)where;
+  CHECK(pthread_equal(pthread_self(), walker));
+  visited += 1 + (kind == FTW_F ? 100 : 0);
+  if (kind == FTW_F) {
+    const pthread_t other = start_thread(take_for_a_while, NULL);
+    sched_yield();
+    CHECK(pthread_mutex_lock(&taken) == 0 && pthread_mutex_unlock(&taken) == 0);
+    join_thread(other);
+    CHECK(ftw(path, count, 4) == 0);
+  }
+  return 0;
+}
+static int stop(const char* path, const struct stat* s, int kind, struct FTW* where) {
+  (void)path, (void)s, (void)kind, (void)where;
+  return 7;
+}
+static int leave(const char* path, const struct stat* s, int kind, struct FTW* where) {
+  (void)path, (void)s, (void)kind, (void)where;
+  pthread_exit(NULL);
+}
+static void* end_in_a_walk(void* path) {
+  nftw(path, leave, 4, FTW_PHYS);
+  return path;
 }
 
 static void reading_directories(void) {
@@ -222,8 +256,12 @@ static void reading_directories(void) {
   printf("readdir: %d\n", seen);
   SHOW(opendir(in_top("file")) == NULL);
   puts(errno_name(errno));
+  walker = pthread_self();
   SHOW(nftw(top, visit, 4, FTW_PHYS));
-  printf("nftw: %d\n", visited);
+  printf("nftw: %d, ftw: %d\n", visited, counted);
+  SHOW(nftw(top, stop, 4, FTW_PHYS | FTW_CHDIR));
+  SHOW(nftw(in_top("none"), stop, 4, FTW_PHYS));
+  CHECK(join_thread(start_thread(end_in_a_walk, top)) == NULL);
   glob_t found;
   SHOW(glob(in_top("n*"), 0, NULL, &found));
   printf("glob: %d\n", (int)found.gl_pathc);

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <glob.h>
 #include <linux/fuse.h>
 #include <poll.h>
@@ -280,6 +281,16 @@ CALL(by_fremovexattr, fremovexattr(p->fd, "user.a"))
 CALL(by_opendir, list(p->directory))
 CALL(by_readdir, list(p->directory))
 CALL(by_glob, match(p->file))
+static int count_file(const char* path, const struct stat* s, int kind) {
+  (void)path, (void)s, (void)kind;
+  return 0;
+}
+static int visit_file(const char* path, const struct stat* s, int kind, struct FTW* where) {
+  (void)path, (void)s, (void)where;
+  return kind == FTW_F ? 5 : 0;
+}
+CALL(by_ftw, ftw(p->directory, count_file, 4))
+CALL(by_nftw, nftw(p->directory, visit_file, 4, FTW_PHYS) == 5 ? 0 : -1)
 CALL(by_chdir, chdir(p->directory))
 CALL(by_fchdir, fchdir(p->directory_fd))
 CALL(by_syscall, syscall(SYS_mkdir, p->fresh, 0700))
@@ -314,7 +325,7 @@ static const struct {
     ROW(listxattr, FUSE_LISTXATTR), ROW(flistxattr, FUSE_LISTXATTR), ROW(removexattr, FUSE_REMOVEXATTR),
     ROW(fremovexattr, FUSE_REMOVEXATTR), ROW(opendir, FUSE_OPENDIR), ROW(readdir, FUSE_READDIR),
     ROW(glob, FUSE_OPENDIR),       ROW(chdir, FUSE_ACCESS),       ROW(fchdir, FUSE_ACCESS),
-    ROW(syscall, FUSE_MKDIR),
+    ROW(ftw, FUSE_OPENDIR),        ROW(nftw, FUSE_OPENDIR),      ROW(syscall, FUSE_MKDIR),
 };
 
 static long (*the_call)(struct place* p);

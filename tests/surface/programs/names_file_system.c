@@ -2,6 +2,7 @@
 #include "by_name.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
@@ -24,6 +25,11 @@ static void by_descriptor(const char* name, int fd, int (*function)(int, struct 
   struct stat s = {.st_size = -1};
   printf("%s: %d, size %lld", name, function(fd, &s), (long long)s.st_size);
   printf("; %d %s\n", function(-1, &s), errno_name(errno));
+}
+
+static int found(const char* name, const struct stat* s, int kind) { return kind == FTW_F && s && !strcmp(name, path); }
+static int found_too(const char* name, const struct stat* s, int kind, struct FTW* where) {
+  return found(name, s, kind) + (where->level == 0);
 }
 
 static void* ask(void* unused) {
@@ -59,6 +65,10 @@ static void* ask(void* unused) {
   SHOW(BY_NAME(ftruncate, ftruncate)(fd, 6));
   SHOW(BY_NAME(ftruncate64, ftruncate)(fd, -1));
   SHOW(BY_NAME(fallocate, fallocate)(fd, 0, 0, 8));
+  SHOW(BY_NAME(ftw, ftw)(path, found, 4));
+  SHOW(BY_NAME(ftw64, ftw)(path, found, 4));
+  SHOW(BY_NAME(nftw, nftw)(path, found_too, 4, FTW_PHYS));
+  SHOW(BY_NAME(nftw64, nftw)(path, found_too, 4, FTW_PHYS));
   SHOW(BY_NAME(fallocate64, fallocate)(fd, 0, 0, -8));
   SHOW_ERROR(BY_NAME(posix_fallocate, posix_fallocate)(fd, 0, 9));
   SHOW_ERROR(BY_NAME(posix_fallocate64, posix_fallocate)(fd, 0, -9));
