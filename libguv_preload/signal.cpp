@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -259,6 +260,13 @@ GUV_INTERPOSE_UNDECLARED(int, sigpause, (int mask)) {
 
 GUV_INTERPOSE_UNDECLARED(int, __sigpause, (int signal_or_mask, int is_signal)) {
   return is_signal ? guv_wrap___xpg_sigpause(signal_or_mask) : guv_wrap_sigpause(signal_or_mask);
+}
+
+GUV_INTERPOSE(int, signalfd, (int fd, const sigset_t* set, int flags)) {
+  static const auto next = GUV_NEXT(signalfd);
+  const int result = next(fd, set, flags);
+  if (result >= 0) signals::show_to_descriptors(signals::to_bits(*set));
+  return result;
 }
 
 // ---- sending ----------------------------------------------------------------------------------------------------------

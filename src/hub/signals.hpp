@@ -100,6 +100,8 @@ class MaskDuringCall {
 int take_awaited(GreenThread& me, uint64_t set, siginfo_t* info);
 /// From here on a signal of `set` unparks the thread, also if it blocks it; 0 ends that.
 void await(GreenThread& me, uint64_t set);
+/// Somebody reads signals of `set` by signalfd(2): from now on those that all threads block are kept by the kernel.
+void show_to_descriptors(uint64_t set);
 /// The signals that are pending for the thread or the process and that it blocks.
 uint64_t pending(const GreenThread& me);
 

@@ -38,6 +38,7 @@ ThreadSignals for_the_process;
 uint32_t taken[signal_count + 1];  // from the kernel, for the process, and not run yet
 int signal_fd = -1;                // wakes threads in sigwait when the kernel has something for them
 uint64_t awaited = 0;              // by any thread, ever
+uint64_t for_descriptors = 0;      // what signalfds have been asked to show, ever
 
 // Who sends faster than handlers run shall find the kernel's queue full (sigqueue's EAGAIN), and not fill our memory.
 // From half of enough the kernel may send again.
@@ -155,6 +156,25 @@ void discard(ThreadSignals& where, uint64_t set) {
 
 void give_back(siginfo_t* info) {
   sys::call(SYS_rt_tgsigqueueinfo, sys::call(SYS_getpid), sys::call(SYS_gettid), info->si_signo, info);
+}
+
+// A signalfd shows what is pending for the kernel thread that reads it: any green thread sees it there, not only the one
+// that it was sent to.
+bool shown_by_descriptor(int signal) { return for_descriptors & mask_of_kernel_thread() & bit(signal); }
+
+int keep_in_kernel(const siginfo_t& info) {
+  const long process = sys::call(SYS_getpid);  // and the hub's thread
+  return static_cast<int>(-sys::call(SYS_rt_tgsigqueueinfo, process, process, info.si_signo, &info));
+}
+
+void show_to_descriptors(uint64_t set) {
+  for_descriptors |= set;
+  if (!per_thread.hub) return;
+  const Locked locked;
+  runtime().hub().for_each_thread([&](GreenThread& thread) {
+    siginfo_t info;
+    while (dequeue(thread.signals, set & mask_of_kernel_thread(), &info)) give_back(&info);
+  });
 }
 
 uint64_t pending_for_this_thread() {

@@ -100,6 +100,8 @@ int send(GreenThread& target, const siginfo_t& info) {
       take_default_action(signal);
       return 0;
     }
+  } else if (!(target.signals.awaited & bit(signal)) && shown_by_descriptor(signal)) {
+    return keep_in_kernel(info);
   }
   {
     Locked locked;

@@ -71,8 +71,12 @@ bool enqueue(ThreadSignals& where, const siginfo_t& info, bool for_process);
 /// Lowest number first, as the kernel does; the oldest of that number.
 bool dequeue(ThreadSignals& where, uint64_t allowed, siginfo_t* info);
 void discard(ThreadSignals& where, uint64_t set);
-/// It stays pending in the kernel until the thread unblocks it.
+/// It stays pending for this kernel thread until that unblocks it.
 void give_back(siginfo_t* info);
+/// Whether what a thread is sent and blocks is for a signalfd to show.
+bool shown_by_descriptor(int signal);
+/// Sends to the hub's kernel thread, which blocks it; 0 or an errno.
+int keep_in_kernel(const siginfo_t& info);
 /// What is pending for this kernel thread alone; rt_sigpending(2) adds what is pending for the process.
 uint64_t pending_for_this_thread();
 /// What the main thread was sent while it blocked it is its own; in the kernel it would be every thread's.
