@@ -1,6 +1,6 @@
 #pragma once
 
-#include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "guv/http.hpp"
@@ -13,28 +13,20 @@ namespace detail {
 
 class SslTransport final : public Transport {
  public:
-  SslTransport(int fd, const SslContext& context) : engine_(fd, context) {}
+  SslTransport(int fd, const SslContext& context) : ssl_(guv::detail::new_ssl(fd, context)) {}
 
-  int start(Deadline until) override { return engine_.accept(until); }
-  ssize_t read(void* buffer, std::size_t size, Deadline until) override { return engine_.read(buffer, size, until); }
-  ssize_t write(const iovec* pieces, int count, Deadline until) override {
-    while (count > 1 && pieces->iov_len == 0) ++pieces, --count;
-    if (count == 1) return pieces->iov_len == 0 ? 0 : engine_.write(pieces->iov_base, pieces->iov_len, until);
-    // A record of TLS is worth a copy: its own costs are higher.
-    constexpr std::size_t record = 16384;
-    joined_.clear();
-    for (int i = 0; i < count && joined_.size() < record; ++i) {
-      joined_.append(static_cast<const char*>(pieces[i].iov_base),
-                     std::min(pieces[i].iov_len, record - joined_.size()));
-    }
-    return engine_.write(joined_.data(), joined_.size(), until);
+  int start(Deadline until) override { return guv_ssl_accept(ssl_.get(), until.nanoseconds()); }
+  ssize_t read(void* buffer, std::size_t size, Deadline until) override {
+    return guv_ssl_read(ssl_.get(), buffer, size, until.nanoseconds());
   }
-  void finish(Deadline until) override { engine_.finish(until); }
+  ssize_t write(const iovec* pieces, int count, Deadline until) override {
+    return guv_ssl_writev(ssl_.get(), pieces, count, until.nanoseconds());
+  }
+  void finish(Deadline until) override { guv_ssl_shutdown(ssl_.get(), until.nanoseconds()); }
   const char* scheme() const override { return "https"; }
 
  private:
-  guv::detail::SslEngine engine_;
-  std::string joined_;
+  guv::detail::Ssl ssl_;
 };
 
 }  // namespace detail

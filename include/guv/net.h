@@ -1,5 +1,5 @@
 /* net.h - simple servers. What net.hpp has, for C. guv.h includes it, and has guv_connect, guv_accept, guv_recv and
- * guv_send. TLS is not here: what OpenSSL does on a socket is green with the families io and socket (patcher.h). */
+ * guv_send. For TLS see ssl.h. */
 #ifndef GUV_NET_H
 #define GUV_NET_H
 

@@ -1,13 +1,10 @@
 #pragma once
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -15,9 +12,8 @@
 
 #include "guv/deadline.hpp"
 #include "guv/error.hpp"
-#include "guv/guv.h"
 #include "guv/net.hpp"
-#include "guv/semaphore.hpp"
+#include "guv/ssl.h"
 
 /// TLS by OpenSSL, green whatever is patched: the Python guv's wrap_ssl. The program links with OpenSSL (pkg-config
 /// openssl).
@@ -84,110 +80,17 @@ class SslContext {
 
 namespace detail {
 
-/// TLS over a descriptor. Calls of OpenSSL never wait; we do, outside of them. So one green thread may read while
-/// another writes, which OpenSSL itself does not allow: `busy_` is held for a call, not for a wait.
-class SslEngine {
- public:
-  SslEngine(int fd, const SslContext& context) : fd_(fd), ssl_(SSL_new(context.get()), &SSL_free) {
-    if (!ssl_) throw SslError("SSL_new");
-    BIO* bio = BIO_new(method());
-    if (!bio) throw SslError("BIO_new");
-    BIO_set_data(bio, this);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(ssl_.get(), bio, bio);
-    SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  }
-  SslEngine(const SslEngine&) = delete;
-  SslEngine& operator=(const SslEngine&) = delete;
-
-  SSL* get() const { return ssl_.get(); }
-
-  // The handshake: 0 or -errno: -ETIMEDOUT, -EPROTO when it is OpenSSL's.
-  int accept(Deadline until) {
-    return finished(run(until, [this] { return SSL_accept(get()); }));
-  }
-  int connect(Deadline until) {
-    return finished(run(until, [this] { return SSL_connect(get()); }));
-  }
-  // As recv(2) and send(2) with a deadline: a count, 0 at the end of what is read, or -errno.
-  ssize_t read(void* buffer, std::size_t size, Deadline until) {
-    return run(until, [=, this] { return SSL_read(get(), buffer, limited(size)); });
-  }
-  ssize_t write(const void* data, std::size_t size, Deadline until) {
-    const ssize_t written = run(until, [=, this] { return SSL_write(get(), data, limited(size)); });
-    return written ? written : -EPIPE;
-  }
-  /// Says that no more will be written; does not wait for the other side to say so.
-  void finish(Deadline until) {
-    if (!broken_) run(until, [this] { return SSL_shutdown(get()) < 0 ? -1 : 1; });
-  }
-
- private:
-  /// An end in the middle of the handshake is an error.
-  static int finished(ssize_t result) { return result > 0 ? 0 : result < 0 ? static_cast<int>(result) : -ECONNRESET; }
-
-  static int limited(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, 1 << 30)); }
-
-  template <class Call>
-  ssize_t run(Deadline until, Call call) {
-    for (;;) {
-      int wanted = 0;
-      {
-        const std::lock_guard guard(busy_);
-        ERR_clear_error();
-        errno_ = 0;
-        const int result = call();
-        if (result > 0) return result;
-        switch (SSL_get_error(get(), result)) {
-          case SSL_ERROR_ZERO_RETURN: return 0;
-          case SSL_ERROR_WANT_READ: wanted = GUV_READ; break;
-          case SSL_ERROR_WANT_WRITE: wanted = GUV_WRITE; break;
-          case SSL_ERROR_SYSCALL: broken_ = true; return errno_ ? -errno_ : -ECONNRESET;
-          default: broken_ = true; return -EPROTO;
-        }
-      }
-      if (const int ready = guv_trampoline(fd_, wanted, until.nanoseconds()); ready < 0) return ready;
-    }
-  }
-
-  static int bio_read(BIO* bio, char* buffer, int size) {
-    return moved(bio, guv_recv(of(bio)->fd_, buffer, static_cast<std::size_t>(size), MSG_DONTWAIT, 0), BIO_FLAGS_READ);
-  }
-  static int bio_write(BIO* bio, const char* data, int size) {
-    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    return moved(bio, guv_send(of(bio)->fd_, data, static_cast<std::size_t>(size), flags, 0), BIO_FLAGS_WRITE);
-  }
-  static long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH; }
-
-  static int moved(BIO* bio, ssize_t result, int direction) {
-    BIO_clear_retry_flags(bio);
-    if (result >= 0) return static_cast<int>(result);
-    if (result == -ETIMEDOUT || result == -EAGAIN) {
-      BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
-    } else {
-      of(bio)->errno_ = static_cast<int>(-result);
-    }
-    return -1;
-  }
-  static SslEngine* of(BIO* bio) { return static_cast<SslEngine*>(BIO_get_data(bio)); }
-
-  static BIO_METHOD* method() {
-    static BIO_METHOD* const methods = [] {
-      BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "guv");
-      BIO_meth_set_read(made, bio_read);
-      BIO_meth_set_write(made, bio_write);
-      BIO_meth_set_ctrl(made, bio_control);
-      return made;
-    }();
-    return methods;
-  }
-
-  const int fd_;
-  std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
-  Semaphore busy_;
-  int errno_ = 0;
-  bool broken_ = false;
+/// Frees what ssl.h makes.
+struct SslFree {
+  void operator()(guv_ssl* ssl) const { guv_ssl_free(ssl); }
 };
+using Ssl = std::unique_ptr<guv_ssl, SslFree>;
+
+inline Ssl new_ssl(int fd, const SslContext& context) {
+  guv_ssl* made = nullptr;
+  if (guv_ssl_new(&made, fd, context.get()) < 0) throw SslError("SSL_new");
+  return Ssl(made);
+}
 
 }  // namespace detail
 
@@ -196,27 +99,27 @@ class SslEngine {
 class SslSocket : public detail::ByteStream<SslSocket> {
  public:
   /// Says that no more will be sent.
-  void shutdown(Deadline deadline = {}) { engine_->finish(deadline); }
+  void shutdown(Deadline deadline = {}) { guv_ssl_shutdown(ssl_.get(), deadline.nanoseconds()); }
 
   /// What it was made of, which stays its own.
   const Socket& socket() const { return socket_; }
   /// For what OpenSSL tells of the connection: the peer's certificate, the cipher.
-  SSL* ssl() const { return engine_->get(); }
+  SSL* ssl() const { return guv_ssl_handle(ssl_.get()); }
 
  private:
   friend SslSocket wrap_ssl(Socket, const SslContext&, Deadline);
   friend SslSocket wrap_ssl(Socket, const SslContext&, const std::string&, Deadline);
 
   SslSocket(Socket socket, const SslContext& context)
-      : socket_(std::move(socket)), engine_(std::make_unique<detail::SslEngine>(socket_.fd(), context)) {}
+      : socket_(std::move(socket)), ssl_(detail::new_ssl(socket_.fd(), context)) {}
 
   friend class detail::ByteStream<SslSocket>;
 
   std::size_t receive_some(void* buffer, std::size_t size, Deadline deadline) {
-    return checked(engine_->read(buffer, size, deadline));
+    return checked(guv_ssl_read(ssl_.get(), buffer, size, deadline.nanoseconds()));
   }
   std::size_t send_some(std::string_view data, Deadline deadline) {
-    return checked(engine_->write(data.data(), data.size(), deadline));
+    return checked(guv_ssl_write(ssl_.get(), data.data(), data.size(), deadline.nanoseconds()));
   }
   static std::size_t checked(ssize_t result) {
     if (result == -EPROTO) throw SslError("TLS");
@@ -225,23 +128,20 @@ class SslSocket : public detail::ByteStream<SslSocket> {
   }
 
   Socket socket_;
-  std::unique_ptr<detail::SslEngine> engine_;
+  detail::Ssl ssl_;
 };
 
 /// The server's side of a connection, after the handshake.
 inline SslSocket wrap_ssl(Socket socket, const SslContext& context, Deadline deadline = {}) {
   SslSocket wrapped(std::move(socket), context);
-  SslSocket::checked(wrapped.engine_->accept(deadline));
+  SslSocket::checked(guv_ssl_accept(wrapped.ssl_.get(), deadline.nanoseconds()));
   return wrapped;
 }
 
 /// The client's side, with a server whose certificate is for this name.
 inline SslSocket wrap_ssl(Socket socket, const SslContext& context, const std::string& name, Deadline deadline = {}) {
   SslSocket wrapped(std::move(socket), context);
-  if (SSL_set_tlsext_host_name(wrapped.ssl(), name.c_str()) != 1 || SSL_set1_host(wrapped.ssl(), name.c_str()) != 1) {
-    throw SslError(name);
-  }
-  SslSocket::checked(wrapped.engine_->connect(deadline));
+  SslSocket::checked(guv_ssl_connect(wrapped.ssl_.get(), name.c_str(), deadline.nanoseconds()));
   return wrapped;
 }
 

@@ -22,7 +22,7 @@ inline = without_comments(text_of('include/guv/**/*.hpp'))
 tests = without_comments(text_of('tests/api/*.c*') + text_of('tests/http/*.c*') + text_of('tests/unit/*.cpp'))
 table = [line for line in (ROOT / 'docs/names.md').read_text().splitlines() if line.startswith('|')]
 
-functions = set(re.findall(r'GUV_API[^;{]*?\b(guv_\w+)\s*\(', headers))
+functions = set(re.findall(r'GUV_(?:API|INLINE)[^;{]*?\b(guv_(?!detail)\w+)\s*\(', headers))
 declared = set(re.findall(r'\bguv_\w+', headers))
 failures = [f'{name}: no test calls it' for name in functions if not re.search(rf'\b{name}\b', tests + inline)]
 for row in table:
