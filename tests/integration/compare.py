@@ -55,7 +55,9 @@ def read_report(path):
 
 def describe_status(status):
     if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
+        # The names of the real-time signals between the first and the last are not known to Python.
+        known = {number.value: number.name for number in signal.Signals}
+        return f"killed by {known.get(-status, f'signal {-status}')}"
     return f"exit status {status}"
 
 
