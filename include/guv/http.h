@@ -40,6 +40,20 @@ typedef struct guv_http_text {
  *  negative result is answered 500; after a failed guv_http_request_read what the request deserves. */
 typedef int (*guv_http_app)(guv_http_request* request, guv_http_response* response, void* argument);
 
+/** How bytes get to the client where that is not simply the socket: https.h has one for TLS. None of it is NULL. The
+ *  functions are called on green threads and wait in green ways only; they return what recv(2) and writev(2) would, or
+ *  a negative errno value. One green thread may read while another writes. */
+typedef struct guv_http_transport {
+  void* (*open)(int fd, void* argument);           /**< makes it for a connection; NULL closes that */
+  void* argument;                                  /**< lives as long as the server */
+  int (*start)(void* transport, int64_t deadline); /**< does what comes first, such as a handshake: 0 or an error */
+  ssize_t (*read)(void* transport, void* buffer, size_t size, int64_t deadline);
+  ssize_t (*write)(void* transport, const struct iovec* pieces, int count, int64_t deadline);
+  void (*finish)(void* transport, int64_t deadline); /**< tells the client that no more will be written */
+  void (*close)(void* transport);                    /**< frees it, once for each; the server closes `fd` after that */
+  const char* scheme;                                /**< REQUEST_SCHEME: "https"; lives as long as the server */
+} guv_http_transport;
+
 /** How a server serves; zero what shall be as in http.hpp's Options. */
 typedef struct guv_http_options {
   size_t max_request_line, max_head, max_fields, max_connections;
@@ -48,6 +62,7 @@ typedef struct guv_http_options {
   int access_log;     /**< a descriptor for lines in Apache's combined format; 0: no log */
   int error_log;      /**< a descriptor for what the application does wrong; 0: standard error, -1: no log */
   const char* server; /**< the value of Server; NULL: "guv", empty: no such field */
+  const guv_http_transport* transport; /**< is copied; NULL: the socket itself */
 } guv_http_options;
 
 /* ---- servers ----------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 #include <list>
+#include <memory>
 #include <new>
 #include <string>
 #include <system_error>
@@ -99,6 +100,32 @@ void set_time(std::chrono::milliseconds& option, std::int64_t nanoseconds) {
   if (nanoseconds) option = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::nanoseconds(nanoseconds));
 }
 
+class CallbackTransport final : public http::Transport {
+ public:
+  CallbackTransport(const guv_http_transport& calls, int fd) : calls_(calls), opened_(calls.open(fd, calls.argument)) {}
+  ~CallbackTransport() override {
+    if (is_open()) calls_.close(opened_);
+  }
+  CallbackTransport(const CallbackTransport&) = delete;
+  CallbackTransport& operator=(const CallbackTransport&) = delete;
+
+  bool is_open() const { return opened_; }
+
+  int start(Deadline until) override { return calls_.start(opened_, until.nanoseconds()); }
+  ssize_t read(void* buffer, std::size_t size, Deadline until) override {
+    return calls_.read(opened_, buffer, size, until.nanoseconds());
+  }
+  ssize_t write(const iovec* pieces, int count, Deadline until) override {
+    return calls_.write(opened_, pieces, count, until.nanoseconds());
+  }
+  void finish(Deadline until) override { calls_.finish(opened_, until.nanoseconds()); }
+  const char* scheme() const override { return calls_.scheme; }
+
+ private:
+  const guv_http_transport calls_;
+  void* const opened_;
+};
+
 http::Options options_of(const guv_http_options& from) {
   http::Options options;
   set_size(options.max_request_line, from.max_request_line);
@@ -114,6 +141,12 @@ http::Options options_of(const guv_http_options& from) {
   if (from.error_log > 0) options.error_log = http::log_to(from.error_log);
   if (from.error_log < 0) options.error_log = nullptr;
   if (from.server) options.server = from.server;
+  if (from.transport) {
+    options.transport = [calls = *from.transport](int fd) {
+      auto made = std::make_unique<CallbackTransport>(calls, fd);
+      return made->is_open() ? std::move(made) : nullptr;
+    };
+  }
   return options;
 }
 

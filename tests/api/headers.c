@@ -2,6 +2,7 @@
 #include <guv/guv.h>
 #include <guv/http.h>
 #if __has_include(<openssl/ssl.h>)
+#include <guv/https.h>
 #include <guv/ssl.h>
 #endif
 

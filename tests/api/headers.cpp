@@ -4,6 +4,7 @@
 #include <guv/http.hpp>
 #include <guv/websocket.hpp>
 #if __has_include(<openssl/ssl.h>)
+#include <guv/https.h>
 #include <guv/https.hpp>
 #include <guv/ssl.h>
 #include <guv/ssl.hpp>

@@ -53,6 +53,41 @@ static void repeat(guv_http_stream* stream, void* argument) {
   guv_http_stream_shutdown(stream);
 }
 
+/* The socket itself as a transport. The ninth connection gets none. */
+static int opened, finished, closed;
+
+static void* open_plain(int fd, void* argument) {
+  require(argument == &opened, "the transport's argument");
+  return ++opened == 9 ? NULL : (void*)(intptr_t)fd;
+}
+
+static int start_plain(void* transport, int64_t deadline) {
+  (void)transport;
+  require(deadline > guv_now() && deadline < GUV_NEVER, "the deadline for a start");
+  return 0;
+}
+
+static ssize_t read_plain(void* transport, void* buffer, size_t size, int64_t deadline) {
+  return guv_recv((int)(intptr_t)transport, buffer, size, 0, deadline);
+}
+
+static ssize_t write_plain(void* transport, const struct iovec* pieces, int count, int64_t deadline) {
+  return guv_sendv((int)(intptr_t)transport, pieces, count, MSG_NOSIGNAL, deadline);
+}
+
+static void finish_plain(void* transport, int64_t deadline) {
+  (void)transport, (void)deadline;
+  ++finished;
+}
+
+static void close_plain(void* transport) {
+  (void)transport;
+  ++closed;
+}
+
+static const guv_http_transport plain = {open_plain,  &opened,      start_plain, read_plain,
+                                         write_plain, finish_plain, close_plain, "plain"};
+
 static int app(guv_http_request* request, guv_http_response* response, void* argument) {
   const guv_http_text path = guv_http_request_path(request);
   if (is(path, "/a b")) {
@@ -70,6 +105,7 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
     require(guv_http_request_field(request, 2, &name, &value) == 0, "there are two fields");
     require(is(guv_http_request_remote_address(request), "127.0.0.1"), "it comes from here");
     require(is(guv_http_request_environ(request, "PATH_INFO"), "/a b"), "PATH_INFO");
+    require(is(guv_http_request_environ(request, "REQUEST_SCHEME"), opened ? "plain" : "http"), "the scheme");
     require(guv_http_request_length(request) == 0, "it has no body");
     require(guv_http_server_connections(server) == 1, "there is one connection");
     require(guv_http_response_set(response, "Bad", "a\r\nb") == -EINVAL, "values have no line ends");
@@ -97,12 +133,25 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
   return -ENOENT;
 }
 
-/* Sends a request and requires that `expected` comes, in its order, by the end of the connection. */
-static void ask(const char* request, size_t size, const char* first, const char* second) {
+static int connect_to_server(void) {
   const struct sockaddr_in address = {
       .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   require(guv_connect(fd, (const struct sockaddr*)&address, sizeof address, GUV_NEVER) == 0, "connected");
+  return fd;
+}
+
+/* Requires that a connection ends without an answer. */
+static void be_refused(void) {
+  const int fd = connect_to_server();
+  char byte;
+  require(guv_recv(fd, &byte, 1, 0, GUV_NEVER) <= 0, "no transport, no connection");
+  close(fd);
+}
+
+/* Sends a request and requires that `expected` comes, in its order, by the end of the connection. */
+static void ask(const char* request, size_t size, const char* first, const char* second) {
+  const int fd = connect_to_server();
   require(guv_send(fd, request, size, 0, GUV_NEVER) == (ssize_t)size, "sent");
   char answer[4096];
   size_t got = 0;
@@ -116,8 +165,7 @@ static void ask(const char* request, size_t size, const char* first, const char*
 
 #define ASK(request, first, second) ask(request, sizeof(request) - 1, first, second)
 
-static void* client(void* argument) {
-  (void)argument;
+static void* client(void* options) {
   ASK("GET /a%20b?c=d HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n", "Server: mine\r\n",
       "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
   ASK("POST /echo HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
@@ -137,8 +185,19 @@ static void* client(void* argument) {
       "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xc1\x84\0\0\0\0\xf2\xc8\x04\0\x88\x82\0\0\0\0\x03\xe8",
       "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: good\r\n",
       "\x89\x01?\x81\x05hello\x88\x05\x03\xe8" "bye");
+  if (((const guv_http_options*)options)->transport) be_refused();
   guv_http_server_stop(server, 1000000000);
   return NULL;
+}
+
+/* Serves until the client has asked for everything. */
+static void serve(int listener, guv_http_options options) {
+  int sockets = 0;
+  require(guv_http_server_new(&server, listener, app, &sockets, &options) == 0, "made");
+  require(guv_spawn(NULL, client, &options) == 0, "spawned");
+  require(guv_http_server_run(server) == 0, "ended");
+  guv_http_server_free(server);
+  require(sockets == 2, "two WebSockets were served");
 }
 
 int main(void) {
@@ -148,13 +207,12 @@ int main(void) {
   require(bind(listener, (struct sockaddr*)&address, size) == 0 && listen(listener, 10) == 0, "listening");
   getsockname(listener, (struct sockaddr*)&address, &size);
   port = address.sin_port;
-  int sockets = 0;
-  const guv_http_options options = {.server = "mine", .error_log = -1};
-  require(guv_http_server_new(&server, listener, app, &sockets, &options) == 0, "made");
-  require(guv_spawn(NULL, client, NULL) == 0, "spawned");
-  require(guv_http_server_run(server) == 0, "ended");
-  guv_http_server_free(server);
-  require(sockets == 2, "two WebSockets were served");
+  guv_http_options options = {.server = "mine", .error_log = -1};
+  serve(listener, options);
+  options.transport = &plain;
+  serve(listener, options);
+  require(opened == 9 && closed == 8, "each connection had its transport");
+  require(finished > 0 && finished <= 8, "ends were said");
   char date[30];
   guv_http_format_date_time(784111777, date);
   require(strcmp(date, "Sun, 06 Nov 1994 08:49:37 GMT") == 0, "dates as RFC 9110 has them");
