@@ -183,11 +183,14 @@ typedef struct guv_websocket_options {
   int compress_window_bits;            /**< 9 to 15 */
   int compress_no_context;             /**< whether each message is compressed without reference to others */
   int64_t send_timeout, close_timeout; /**< nanoseconds */
+  /** Whether a page from this Origin (empty where it is no browser) may connect: not 0; otherwise the answer is 403.
+   *  `argument` is the handler's. NULL: any may. */
+  int (*allow_origin)(guv_http_text origin, void* argument);
 } guv_websocket_options;
 
 /** Answers a request for a WebSocket: `handler` is called when the application has returned, and the socket closed when
  *  it returns. Other requests are answered 426. `options` may be NULL. Browsers connect from any page, and send cookies
- *  along: look at the request's Origin first. */
+ *  along: a server that trusts those has an allow_origin. */
 GUV_API int guv_http_response_websocket(guv_http_response* response, guv_http_request* request,
                                         guv_websocket_handler handler, void* argument,
                                         const guv_websocket_options* options);

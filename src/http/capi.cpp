@@ -150,7 +150,7 @@ http::Options options_of(const guv_http_options& from) {
   return options;
 }
 
-WebSocketOptions options_of(const guv_websocket_options& from) {
+WebSocketOptions options_of(const guv_websocket_options& from, void* argument) {
   WebSocketOptions options;
   set_size(options.max_message, from.max_message);
   for (const char* const* each = from.protocols; each && *each; ++each) options.protocols.emplace_back(*each);
@@ -159,6 +159,11 @@ WebSocketOptions options_of(const guv_websocket_options& from) {
   options.compress_context = !from.compress_no_context;
   set_time(options.send_timeout, from.send_timeout);
   set_time(options.close_timeout, from.close_timeout);
+  if (from.allow_origin) {
+    options.allow_origin = [=, allow = from.allow_origin](std::string_view origin) {
+      return allow(text(origin), argument) != 0;
+    };
+  }
   return options;
 }
 
@@ -299,7 +304,7 @@ void guv_http_stream_shutdown(guv_http_stream* stream) { stream->stream.shutdown
 int guv_http_response_websocket(guv_http_response* response, guv_http_request* request, guv_websocket_handler handler,
                                 void* argument, const guv_websocket_options* options) {
   return done([&] {
-    auto chosen = options ? options_of(*options) : WebSocketOptions();
+    auto chosen = options ? options_of(*options, argument) : WebSocketOptions();
     const auto answer = [=](WebSocket& socket) {
       guv_websocket given{socket};
       handler(&given, argument);

@@ -42,6 +42,11 @@ static void talk(guv_websocket* socket, void* argument) {
   *(int*)argument += 1;
 }
 
+static int allow_home(guv_http_text origin, void* argument) {
+  require(*(int*)argument >= 1, "the handler's argument");
+  return is(origin, "https://home");
+}
+
 /* Sends back what comes, up to a full stop. */
 static void repeat(guv_http_stream* stream, void* argument) {
   (void)argument;
@@ -53,12 +58,12 @@ static void repeat(guv_http_stream* stream, void* argument) {
   guv_http_stream_shutdown(stream);
 }
 
-/* The socket itself as a transport. The ninth connection gets none. */
+/* The socket itself as a transport. The tenth connection gets none. */
 static int opened, finished, closed;
 
 static void* open_plain(int fd, void* argument) {
   require(argument == &opened, "the transport's argument");
-  return ++opened == 9 ? NULL : (void*)(intptr_t)fd;
+  return ++opened == 10 ? NULL : (void*)(intptr_t)fd;
 }
 
 static int start_plain(void* transport, int64_t deadline) {
@@ -127,7 +132,8 @@ static int app(guv_http_request* request, guv_http_response* response, void* arg
   if (is(path, "/ws")) return guv_http_response_websocket(response, request, talk, argument, NULL);
   if (is(path, "/ws/compressed")) {
     const char* const protocols[] = {"best", "good", NULL};
-    const guv_websocket_options options = {.max_message = 100, .protocols = protocols, .compress = 1};
+    const guv_websocket_options options = {
+        .max_message = 100, .protocols = protocols, .compress = 1, .allow_origin = allow_home};
     return guv_http_response_websocket(response, request, talk, argument, &options);
   }
   return -ENOENT;
@@ -181,10 +187,14 @@ static void* client(void* options) {
   /* the same, with "Hi" compressed */
   ASK("GET /ws/compressed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
       "13\r\n"
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: good\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: good\r\nOrigin: https://home\r\n"
       "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xc1\x84\0\0\0\0\xf2\xc8\x04\0\x88\x82\0\0\0\0\x03\xe8",
       "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: good\r\n",
       "\x89\x01?\x81\x05hello\x88\x05\x03\xe8" "bye");
+  /* from another page */
+  ASK("GET /ws/compressed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://away\r\n\r\n",
+      "HTTP/1.1 403 Forbidden\r\n", "\r\n\r\n");
   if (((const guv_http_options*)options)->transport) be_refused();
   guv_http_server_stop(server, 1000000000);
   return NULL;
@@ -211,8 +221,8 @@ int main(void) {
   serve(listener, options);
   options.transport = &plain;
   serve(listener, options);
-  require(opened == 9 && closed == 8, "each connection had its transport");
-  require(finished > 0 && finished <= 8, "ends were said");
+  require(opened == 10 && closed == 9, "each connection had its transport");
+  require(finished > 0 && finished <= 9, "ends were said");
   char date[30];
   guv_http_format_date_time(784111777, date);
   require(strcmp(date, "Sun, 06 Nov 1994 08:49:37 GMT") == 0, "dates as RFC 9110 has them");
