@@ -54,6 +54,10 @@ typedef struct guv_http_transport {
   const char* scheme;                                /**< REQUEST_SCHEME: "https"; lives as long as the server */
 } guv_http_transport;
 
+/** Is called with a line, which has no line end and lives as long as the call; by many green threads at once. It must
+ *  not block for long. */
+typedef void (*guv_http_log)(guv_http_text line, void* argument);
+
 /** How a server serves; zero what shall be as in http.hpp's Options. */
 typedef struct guv_http_options {
   size_t max_request_line, max_head, max_fields, max_connections;
@@ -62,7 +66,9 @@ typedef struct guv_http_options {
   int access_log;     /**< a descriptor for lines in Apache's combined format; 0: no log */
   int error_log;      /**< a descriptor for what the application does wrong; 0: standard error, -1: no log */
   const char* server; /**< the value of Server; NULL: "guv", empty: no such field */
-  const guv_http_transport* transport; /**< is copied; NULL: the socket itself */
+  const guv_http_transport* transport;  /**< is copied; NULL: the socket itself */
+  guv_http_log access_line, error_line; /**< get the lines of the two logs instead of their descriptors, unless NULL */
+  void* log_argument;
 } guv_http_options;
 
 /* ---- servers ----------------------------------------------------------------------------------------------------- */

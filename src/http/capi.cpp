@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <list>
 #include <memory>
 #include <new>
@@ -126,6 +127,10 @@ class CallbackTransport final : public http::Transport {
   void* const opened_;
 };
 
+std::function<void(std::string_view)> log_to(guv_http_log log, void* argument) {
+  return [=](std::string_view line) { log(text(line), argument); };
+}
+
 http::Options options_of(const guv_http_options& from) {
   http::Options options;
   set_size(options.max_request_line, from.max_request_line);
@@ -140,6 +145,8 @@ http::Options options_of(const guv_http_options& from) {
   if (from.access_log) options.access_log = http::log_to(from.access_log);
   if (from.error_log > 0) options.error_log = http::log_to(from.error_log);
   if (from.error_log < 0) options.error_log = nullptr;
+  if (from.access_line) options.access_log = log_to(from.access_line, from.log_argument);
+  if (from.error_line) options.error_log = log_to(from.error_line, from.log_argument);
   if (from.server) options.server = from.server;
   if (from.transport) {
     options.transport = [calls = *from.transport](int fd) {

@@ -58,6 +58,18 @@ static void repeat(guv_http_stream* stream, void* argument) {
   guv_http_stream_shutdown(stream);
 }
 
+/* The lines of either log, each begun by which it is and ended by a new line. */
+static char lines[10000];
+
+static void keep(const char* log, guv_http_text line, void* argument) {
+  require(argument == lines, "the argument of the logs");
+  const size_t size = strlen(lines);
+  snprintf(lines + size, sizeof lines - size, "%s: %.*s\n", log, (int)line.size, line.data);
+}
+
+static void keep_access(guv_http_text line, void* argument) { keep("access", line, argument); }
+static void keep_error(guv_http_text line, void* argument) { keep("error", line, argument); }
+
 /* The socket itself as a transport. The tenth connection gets none. */
 static int opened, finished, closed;
 
@@ -220,8 +232,14 @@ int main(void) {
   guv_http_options options = {.server = "mine", .error_log = -1};
   serve(listener, options);
   options.transport = &plain;
+  options.access_line = keep_access;
+  options.error_line = keep_error;
+  options.log_argument = lines;
   serve(listener, options);
   require(opened == 10 && closed == 9, "each connection had its transport");
+  require(strstr(lines, "access: 127.0.0.1 - - [") != NULL, "requests are logged");
+  require(strstr(lines, "] \"GET /none HTTP/1.0\" 500 ") != NULL, "with what they were answered");
+  require(strstr(lines, "error: the application threw: No such file or directory\n") != NULL, "errors are logged");
   require(finished > 0 && finished <= 9, "ends were said");
   char date[30];
   guv_http_format_date_time(784111777, date);
