@@ -120,7 +120,8 @@ static void deadlines(void) {
   int fd[2];
   guv_ssl *server, *client;
   make(fd, &server, &client);
-  require(guv_ssl_accept(server, guv_now() + SECOND / 100) == -ETIMEDOUT, "nobody shakes hands");
+  require(guv_ssl_accept(server, guv_now() + SECOND / 100) == -ETIMEDOUT, "no client shakes hands");
+  require(guv_ssl_connect(client, "localhost", guv_now() + SECOND / 100) == -ETIMEDOUT, "no server does");
   guv_thread* connecting;
   require(guv_spawn(&connecting, connects, client) == 0, "spawned");
   require(guv_ssl_accept(server, GUV_NEVER) == 0, "the handshake goes on");
