@@ -40,9 +40,9 @@ typedef struct guv_http_text {
  *  negative result is answered 500; after a failed guv_http_request_read what the request deserves. */
 typedef int (*guv_http_app)(guv_http_request* request, guv_http_response* response, void* argument);
 
-/** How bytes get to the client where that is not simply the socket: https.h has one for TLS. None of it is NULL. The
- *  functions are called on green threads and wait in green ways only; they return what recv(2) and writev(2) would, or
- *  a negative errno value. One green thread may read while another writes. */
+/** How bytes get to the client where that is not simply the socket: https.h has one for TLS. No function is NULL. They
+ *  are called on green threads, wait in green ways only, and return what recv(2) and writev(2) would, or a negative
+ *  errno value. One green thread may read while another writes. */
 typedef struct guv_http_transport {
   void* (*open)(int fd, void* argument);           /**< makes it for a connection; NULL closes that */
   void* argument;                                  /**< lives as long as the server */
