@@ -8,31 +8,11 @@ namespace guv {
 
 namespace {
 
-/// Only one of several waiters is woken for an event, as by the kernel; it passes on what it leaves.
-class EpollWait : public PollWait {
+class EpollWait : public PollWait, public ReadinessWait {
  public:
-  EpollWait(int epoll, const timespec* timeout) : PollWait(timeout) {
-    waiter_.fd = epoll;
-    waiter_.direction = reading;
-  }
-  Arm arm(GreenThread* me) {
-    waiter_.thread = me;
-    Critical critical;
-    return me->hub->poller().watch(waiter_) == 0 ? Arm::park : Arm::offload;
-  }
-  void disarm() {
-    Critical critical;
-    waiter_.unlink();
-  }
-  void succeeded() {
-    if (!waiter_.woken) return;
-    Critical critical;
-    waiter_.thread->hub->poller().pass_on(waiter_);
-  }
-  void abandoned() { succeeded(); }
+  EpollWait(int epoll, const timespec* timeout) : PollWait(timeout), ReadinessWait(epoll, reading) {}
 
- private:
-  FdWaiter waiter_;
+  using ReadinessWait::abandoned, ReadinessWait::arm, ReadinessWait::disarm, ReadinessWait::succeeded;
 };
 
 /// `native(left)` is the call as the program made it, with what is left of its time-out; null for ever.

@@ -11,18 +11,48 @@
 
 namespace guv {
 
+/// What all who wait for one descriptor to become ready have in common.
+class ReadinessWait {
+ public:
+  ReadinessWait(int fd, Direction direction) {
+    waiter_.fd = fd;
+    waiter_.direction = direction;
+  }
+
+  Arm arm(GreenThread* me) {
+    waiter_.thread = me;
+    Critical critical;
+    // EPERM: a kind of file that epoll does not take, and that therefore never waits for another party.
+    return me->hub->poller().watch(waiter_) == 0 ? Arm::park : Arm::offload;
+  }
+  void disarm() {
+    Critical critical;
+    waiter_.unlink();
+  }
+  /// Only one of several waiters is woken for an event, as by the kernel; it passes on what it leaves.
+  void succeeded() {
+    if (!waiter_.woken) return;
+    Critical critical;
+    waiter_.thread->hub->poller().pass_on(waiter_);
+  }
+  void abandoned() { succeeded(); }
+
+ protected:
+  FdWaiter waiter_;
+};
+
 /// Waits for a descriptor, unless the program asked not to wait: by O_NONBLOCK or by MSG_DONTWAIT.
-class FdWait {
+class FdWait : public ReadinessWait {
  public:
   static constexpr bool for_kernel_threads = false;
   enum class Timeout : uint8_t { none, receive, send };  // whose socket option limits the wait
 
   /// `by_helper`: what is waited for does not make the descriptor ready.
   FdWait(int fd, Direction direction, int flags, Timeout timeout, bool by_helper = false)
-      : dont_wait_(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)), by_helper_(by_helper), timeout_(timeout) {
-    waiter_.fd = fd;
-    waiter_.direction = direction;
-  }
+      : ReadinessWait(fd, direction),
+        dont_wait_(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)),
+        by_helper_(by_helper),
+        timeout_(timeout) {}
 
   bool would_block(long result) { return result == -EAGAIN && may_wait(); }
 
@@ -38,24 +68,8 @@ class FdWait {
 
   long give_up(int reason) const { return reason == ETIMEDOUT ? -EAGAIN : -reason; }
 
-  Arm arm(GreenThread* me) {
-    if (by_helper_) return Arm::offload;
-    waiter_.thread = me;
-    Critical critical;
-    // EPERM: a kind of file that epoll does not take, and that therefore never waits for another party.
-    return me->hub->poller().watch(waiter_) == 0 ? Arm::park : Arm::offload;
-  }
-  void disarm() {
-    Critical critical;
-    waiter_.unlink();
-  }
+  Arm arm(GreenThread* me) { return by_helper_ ? Arm::offload : ReadinessWait::arm(me); }
   bool closed() const { return waiter_.closed; }
-  void succeeded() {
-    if (!waiter_.woken) return;
-    Critical critical;
-    waiter_.thread->hub->poller().pass_on(waiter_);
-  }
-  void abandoned() { succeeded(); }
 
   OnHandler on_handler = OnHandler::restart_if_asked;
   static constexpr bool cancellation_point = true;
@@ -75,8 +89,6 @@ class FdWait {
   }
 
   void wait_on_helper() { by_helper_ = true; }
-
-  FdWaiter waiter_;
 
  private:
   Deadline ask_deadline() {
