@@ -87,15 +87,30 @@ long owner(int fd) {
 
 // ---- ioctl ------------------------------------------------------------------------------------------------------
 
-/// Requests that wait: for output to be sent, or for a disk.
-bool ioctl_waits(unsigned long request) {
+/// Requests that wait until a terminal's output has been sent.
+bool drains_terminal(unsigned long request) {
   switch (request) {
     case TCSBRK:
     case TCSBRKP:
     case TCSETSW:
     case TCSETSF:
     case TCSETAW:
-    case TCSETAF:
+    case TCSETAF: return true;
+    default: return false;
+  }
+}
+
+/// The kernel stops a process in the background that changes its terminal (SIGTTOU), unless the calling kernel thread
+/// blocks the signal, as helpers do. So the hub's asks before, by flushing a queue that there is not. Zero, or an error.
+long leave_to_change(int terminal) {
+  constexpr long no_queue = -1;
+  const long result = sys::call(SYS_ioctl, terminal, TCFLSH, no_queue);
+  return result == -EINTR || result == -EIO ? result : 0;
+}
+
+/// Requests that wait for a disk.
+bool waits_for_disk(unsigned long request) {
+  switch (request) {
     case BLKFLSBUF:
     case FIFREEZE:
     case FITHAW:
@@ -200,7 +215,9 @@ GUV_INTERPOSE(int, ioctl, (int fd, unsigned long request, ...)) {
   void* const argument = va_arg(more, void*);
   va_end(more);
   const auto call = [=] { return sys::call(SYS_ioctl, fd, request, argument); };
-  const long result = ioctl_waits(request) ? on_helper(call) : call();
+  const bool drains = drains_terminal(request);
+  long result = drains ? leave_to_change(fd) : 0;
+  if (result == 0) result = drains || waits_for_disk(request) ? on_helper(call) : call();
   if (request == FIONBIO) fd_table::options_changed();
   return static_cast<int>(sys::result(result));
 }
@@ -239,14 +256,16 @@ GUV_INTERPOSE(int, msync, (void* address, size_t size, int flags)) {
 }
 
 GUV_INTERPOSE(int, tcdrain, (int fd)) {
-  return static_cast<int>(sys::result(on_helper([=] { return sys::call(SYS_ioctl, fd, TCSBRK, 1); })));
+  return guv_wrap_ioctl(fd, TCSBRK, 1);
 }
 
 // Libc's structure is not the kernel's, so libc's own function makes the call.
 GUV_INTERPOSE(int, tcsetattr, (int fd, int when, const termios* settings)) {
   static const auto next = GUV_NEXT(tcsetattr);
   const auto call = [=] { return next(fd, when, settings); };
-  return when == TCSANOW ? call() : offload(call);
+  if (when == TCSANOW) return call();
+  const long leave = leave_to_change(fd);
+  return leave == 0 ? offload(call) : static_cast<int>(sys::result(leave));
 }
 
 GUV_INTERPOSE(int, dup, (int fd)) { return static_cast<int>(sys::result(duplicate(fd, sys::call(SYS_dup, fd)))); }

@@ -1,8 +1,9 @@
 // openpty, forkpty and login_tty from threads: the child leads a session of its own on the terminal, has threads of its own, and the
-// parent talks with it.
+// parent talks with it. And a process in the background.
 #include "check.h"
 #include <fcntl.h>
 #include <pty.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -97,6 +98,41 @@ static void* interrupted(void* argument) {
   return argument;
 }
 
+static void* wait_for_ever(void* argument) {
+  for (;;) pause();
+  return argument;
+}
+
+// A process in the background that changes its terminal is stopped, whether or not the call has to wait.
+static void* in_background(void* argument) {
+  int master, slave, status;
+  CHECK(openpty(&master, &slave, NULL, NULL, NULL) == 0);
+  const pid_t leader = fork();
+  if (leader == 0) {
+    CHECK(login_tty(slave) == 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+      struct termios settings;
+      CHECK(setpgid(0, 0) == 0);
+      start_thread(wait_for_ever, NULL);
+      CHECK(tcgetattr(0, &settings) == 0);
+      CHECK(tcsetattr(0, TCSADRAIN, &settings) == 0);
+      CHECK(tcdrain(0) == 0);
+      exit(21);
+    }
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid);
+    const int stopped = WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU;
+    CHECK(signal(SIGTTOU, SIG_IGN) != SIG_ERR && tcsetpgrp(0, pid) == 0);  // to the foreground
+    CHECK(kill(pid, SIGCONT) == 0 && waitpid(pid, &status, 0) == pid);
+    exit(stopped ? WEXITSTATUS(status) : 1);
+  }
+  close(slave);
+  CHECK(waitpid(leader, &status, 0) == leader);
+  printf("from the background: %d\n", WEXITSTATUS(status));
+  close(master);
+  return argument;
+}
+
 int main(void) {
   const int there = posix_openpt(O_RDWR | O_NOCTTY);
   if (there < 0) {
@@ -107,5 +143,6 @@ int main(void) {
   join_thread(start_thread(by_forkpty, NULL));
   join_thread(start_thread(by_login_tty, NULL));
   join_thread(start_thread(interrupted, NULL));
+  join_thread(start_thread(in_background, NULL));
   return success();
 }
