@@ -15,17 +15,21 @@ bool writer_first(pthread_rwlock_t* lock) {
   return lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP && runtime().lot().anybody(lock, writer);
 }
 
-int read_lock(pthread_rwlock_t* lock, Deadline until) {
+int try_read(pthread_rwlock_t* lock) { return writer_first(lock) ? EBUSY : real().pthread_rwlock_tryrdlock(lock); }
+
+/// The try forms say EBUSY where the caller has the lock for writing: EDEADLK.
+template <class Try>
+int lock_by(Try attempt, uint32_t tag, pthread_rwlock_t* lock, Deadline until) {
+  const int result = attempt(lock);
+  if (result != EBUSY) [[likely]] return result;
   if (mine(lock)) return EDEADLK;
-  return static_cast<int>(blocking(AddressWait(lock, EBUSY, until, reader), [=](Mode) -> long {
-    return writer_first(lock) ? EBUSY : real().pthread_rwlock_tryrdlock(lock);
-  }));
+  return static_cast<int>(blocking(AddressWait(lock, EBUSY, until, tag), [=](Mode) -> long { return attempt(lock); }));
 }
 
+int read_lock(pthread_rwlock_t* lock, Deadline until) { return lock_by(try_read, reader, lock, until); }
+
 int write_lock(pthread_rwlock_t* lock, Deadline until) {
-  if (mine(lock)) return EDEADLK;
-  return static_cast<int>(blocking(AddressWait(lock, EBUSY, until, writer),
-                                   [=](Mode) -> long { return real().pthread_rwlock_trywrlock(lock); }));
+  return lock_by([](pthread_rwlock_t* it) { return real().pthread_rwlock_trywrlock(it); }, writer, lock, until);
 }
 
 }  // namespace
@@ -84,7 +88,7 @@ GUV_INTERPOSE(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t * lock, const t
 }
 
 GUV_INTERPOSE(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock)) {
-  const int result = runtime_started() && writer_first(lock) ? EBUSY : real().pthread_rwlock_tryrdlock(lock);
+  const int result = runtime_started() ? try_read(lock) : real().pthread_rwlock_tryrdlock(lock);
   if (result == EBUSY) count_call();
   return result;
 }
