@@ -274,6 +274,10 @@ template <class Call>
 auto start_program(Call call) {
   const GreenThread* const me = self();
   if (!me) return call();
+  if (me->hub->live() == 1) {
+    const signals::NativeScope alone;
+    return call();
+  }
   return runtime().offload().run([&] {
     const signals::WithMask mask(me->signals.mask);
     return call();
