@@ -138,14 +138,16 @@ class NoMoreKernelThreads {
 };
 
 TEST_F(Offloading, CallsAreMadeOnTheHubWhenNobodyTakesThemAnyMore) {
-  std::atomic<uint32_t> may_return{0};
+  std::atomic<uint32_t> is_there{0}, may_return{0};
   offload().renew();
   GreenThread* away = go([&] {
     offload().run([&] {
+      is_there = 1;
       while (!may_return) sys::call(SYS_sched_yield);
     });
   });
-  EXPECT_TRUE(test::eventually([&] { return offload().helpers() == 1; }));
+  ASSERT_TRUE(test::eventually([&] { return is_there == 1; }));
+  EXPECT_EQ(offload().helpers(), 1);
   const NoMoreKernelThreads none;
   const long hubs = kernel_thread();
   long there = 0;
