@@ -27,6 +27,7 @@ PASS = "pass"
 SKIP = "skip"
 UNAVAILABLE = 77  # exit status
 PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWIPC = 0x08000000
 NOBODY = 65534
 MOST_KNOWN = {"posix": 10, "cpython": 5, "libuv": 5}
 NATIVE_RUNS = 20
@@ -121,6 +122,9 @@ def end_descendants():
 
 def start_worker():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # Some tests leave message queues behind, which would count against the user's limit for ever. (Where we are not root
+    # they do.)
+    ctypes.CDLL(None).unshare(CLONE_NEWIPC)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Caught, not ignored: the tested programs would inherit that, and they must find the default.
     for number in (signal.SIGINT, signal.SIGQUIT):
