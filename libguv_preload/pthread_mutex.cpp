@@ -25,7 +25,7 @@ bool plain(const pthread_mutex_t* mutex) { return mutex->__data.__kind == PTHREA
 int take(pthread_mutex_t* mutex) {
   int seen = unlocked;
   if (!std::atomic_ref(mutex->__data.__lock).compare_exchange_strong(seen, locked)) return EBUSY;
-  mutex->__data.__owner = *reinterpret_cast<const int*>(thread_pointer() + tcb::tid_offset);
+  mutex->__data.__owner = tcb::tid_of(thread_pointer());
   ++mutex->__data.__nusers;
   return 0;
 }

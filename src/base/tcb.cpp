@@ -334,7 +334,6 @@ int new_tid() {
   return tid;
 }
 
-int tid_of(uintptr_t tcb) { return int_at(tcb, tid_offset); }
 void set_tid(uintptr_t tcb, int tid) { int_at(tcb, tid_offset) = tid; }
 
 void on_thread_start(uintptr_t tcb) {

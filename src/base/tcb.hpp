@@ -36,7 +36,7 @@ int new_tid();
 /// Where the thread id is in a TCB, of whatever thread; found at start.
 extern ptrdiff_t tid_offset;
 
-int tid_of(uintptr_t tcb);
+inline int tid_of(uintptr_t tcb) { return *reinterpret_cast<const int*>(tcb + static_cast<uintptr_t>(tid_offset)); }
 void set_tid(uintptr_t tcb, int tid);
 
 /// What a new thread does first and last on its own TCB, as start_thread does.
