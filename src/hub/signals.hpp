@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.hpp"
 #include "hub/green_thread.hpp"
@@ -130,6 +131,18 @@ void hold_interruptions();
 uint64_t take_raised();
 /// Back on the hub: raises that for the calling thread, whose call it was.
 void raise_taken(GreenThread& me, uint64_t raised);
+/// While it lives, this kernel thread blocks `mask`.
+class WithMask {
+ public:
+  explicit WithMask(uint64_t mask);
+  ~WithMask();
+  WithMask(const WithMask&) = delete;
+  WithMask& operator=(const WithMask&) = delete;
+
+ private:
+  uint64_t before_ = 0;
+};
+
 /// While it lives, libc's cancellation signal does not reach this kernel thread; what was sent meanwhile is thrown away.
 class DeafToCancellation {
  public:
@@ -139,8 +152,7 @@ class DeafToCancellation {
   DeafToCancellation& operator=(const DeafToCancellation&) = delete;
 
  private:
-  bool deaf_;
-  uint64_t before_ = 0;
+  std::optional<WithMask> everything_;
 };
 
 // For the hub.
@@ -166,18 +178,6 @@ class MaskAsThread {
 
  private:
   bool active_;
-};
-
-/// While it lives, this kernel thread blocks `mask`.
-class WithMask {
- public:
-  explicit WithMask(uint64_t mask);
-  ~WithMask();
-  WithMask(const WithMask&) = delete;
-  WithMask& operator=(const WithMask&) = delete;
-
- private:
-  uint64_t before_ = 0;
 };
 
 /// While it lives, what is pending for the calling green thread, which blocks it, is pending for this kernel thread: exec keeps it.

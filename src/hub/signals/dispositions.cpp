@@ -74,11 +74,10 @@ void take_default_action(int signal) {
   struct sigaction plain {};
   plain.sa_handler = SIG_DFL;
   real().sigaction(signal, &plain, nullptr);
-  const uint64_t all_but_it = ~(bit(signal) | libc_internal);
-  uint64_t before = 0;
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all_but_it, &before, sys::signal_set_size);
-  sys::call(SYS_tgkill, sys::call(SYS_getpid), sys::call(SYS_gettid), signal);
-  set_kernel_mask(before);
+  {
+    const WithMask all_but_it(~(bit(signal) | libc_internal));
+    sys::call(SYS_tgkill, sys::call(SYS_getpid), sys::call(SYS_gettid), signal);
+  }
   install(signal);  // it was one that only stops
 }
 

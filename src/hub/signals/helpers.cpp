@@ -17,17 +17,15 @@ constexpr int libcs_cancellation = 32;
 void cancel_kernel_thread(int tid) { sys::call(SYS_tgkill, sys::call(SYS_getpid), tid, libcs_cancellation); }
 
 // All are blocked: a handler that came in between would set the mask as guv wants it.
-DeafToCancellation::DeafToCancellation(bool deaf) : deaf_(deaf) {
-  constexpr uint64_t everything = ~uint64_t{0};
-  if (deaf_) sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &before_, sys::signal_set_size);
+DeafToCancellation::DeafToCancellation(bool deaf) {
+  if (deaf) everything_.emplace(~uint64_t{0});
 }
 
 DeafToCancellation::~DeafToCancellation() {
-  if (!deaf_) return;
+  if (!everything_) return;
   constexpr uint64_t it = bit(libcs_cancellation);
   const timespec at_once{0, 0};
   sys::call(SYS_rt_sigtimedwait, &it, nullptr, &at_once, sys::signal_set_size);
-  set_kernel_mask(before_);
 }
 
 void interrupt_kernel_thread(int tid) {
