@@ -29,7 +29,6 @@ def name_of_ours():
 
 @case("curl", "curl --parallel: 50 files by a name in /etc/hosts, and from localhost", needs=["curl"])
 def curl(trial):
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     port = serve_files(trial, trial.helper, trial.path("www"))
     command = [find("curl"), "--no-progress-meter", "--max-time", "40"]
@@ -58,7 +57,6 @@ def private_mounts():
 def curl_dns(trial):
     if not private_mounts():
         raise Skip("no private mounts here: curl cannot be given a DNS of its own")
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     port = serve_files(trial, trial.helper, trial.path("www"))
     nameserver = "127.77.0.1"
@@ -66,8 +64,7 @@ def curl_dns(trial):
     trial.until_true(lambda: "ready" in dns.output() or not dns.alive(), "the DNS does not start")
     if not dns.alive():
         raise Skip("no DNS on port 53: " + dns.errors().splitlines()[-1])
-    with open(trial.path("resolv.conf"), "w") as conf:
-        conf.write(f"nameserver {nameserver}\noptions timeout:10 attempts:2\n")
+    trial.write("resolv.conf", f"nameserver {nameserver}\noptions timeout:10 attempts:2\n")
     with open(trial.path("curl.conf"), "w") as conf:
         for i in range(len(files)):
             conf.write(f'url = "http://host{i}.wild.test:{port}/file{i}"\noutput = "{trial.path(f"got{i}")}"\n')

@@ -8,12 +8,6 @@ from clients import crowd, make_files
 from harness import PROGRAMS, Failure, case, family, find, free_port
 
 
-def write(trial, name, text):
-    with open(trial.path(name), "w") as file:
-        file.write(text)
-    return trial.path(name)
-
-
 @contextlib.contextmanager
 def served(trial, port, count, files):
     """`count` clients that ask for a file each, all at once, and then for another one; they stay connected."""
@@ -26,7 +20,6 @@ def served(trial, port, count, files):
 
 def file_proxy(trial, start):
     """A server that fetches its files from another one: start(origin's port, port)."""
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     origin = serve_files(trial, trial.helper, trial.path("www"))
     port = free_port()
@@ -38,7 +31,7 @@ def file_proxy(trial, start):
 @case("haproxy", "haproxy with nbthread 4: 300 clients at once", needs=["haproxy"], threads=4)
 def haproxy(trial):
     def start(origin, port):
-        return trial.program([find("haproxy"), "-db", "-f", write(trial, "haproxy.cfg", f"""
+        return trial.program([find("haproxy"), "-db", "-f", trial.write("haproxy.cfg", f"""
 global
   nbthread 4
 defaults
@@ -79,9 +72,9 @@ def varnish(trial):
 @case("named", "BIND's named: 200 questions by TCP, 200 by UDP", needs=["named", "dig"], threads=4)
 def named(trial):
     port = free_port()
-    write(trial, "zone", "$TTL 1\n@ SOA ns hostmaster 1 1 1 1 1\n@ NS ns\nns A 127.0.0.1\n"
+    trial.write("zone", "$TTL 1\n@ SOA ns hostmaster 1 1 1 1 1\n@ NS ns\nns A 127.0.0.1\n"
           + "".join(f"host{i} A 10.0.0.{i}\n" for i in range(200)))
-    server = trial.program([find("named"), "-g", "-n", "4", "-c", write(trial, "named.conf", f"""
+    server = trial.program([find("named"), "-g", "-n", "4", "-c", trial.write("named.conf", f"""
 options {{
   directory "{trial.dir}"; pid-file "named.pid"; session-keyfile "session.key"; recursion no; dnssec-validation no;
   listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
@@ -91,7 +84,7 @@ zone "example" {{ type master; file "zone"; }};
 """)])
     # It listens before it knows its zones.
     trial.until_true(lambda: "all zones loaded" in server.errors(), "named does not load its zones")
-    questions = write(trial, "questions", "".join(f"host{i}.example\n" for i in range(200)))
+    questions = trial.write("questions", "".join(f"host{i}.example\n" for i in range(200)))
     # A UDP socket with the server's own port, one of the ephemeral ones, would ask itself.
     for transport in (["+tcp"], ["+notcp", "-b", f"127.0.0.1#{free_port()}"]):
         answers = trial.run([find("dig"), "@127.0.0.1", "-p", str(port), *transport, "+short", "+time=30", "-f", questions])
@@ -105,7 +98,7 @@ zone "example" {{ type master; file "zone"; }};
 def slapd(trial):
     port = free_port()
     os.mkdir(trial.path("database"))
-    server = trial.program([find("slapd"), "-d", "0", "-h", f"ldap://127.0.0.1:{port}", "-f", write(trial, "slapd.conf", f"""
+    server = trial.program([find("slapd"), "-d", "0", "-h", f"ldap://127.0.0.1:{port}", "-f", trial.write("slapd.conf", f"""
 include /etc/ldap/schema/core.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
@@ -120,7 +113,7 @@ directory {trial.path("database")}
 """)])
     trial.until_listening(server, port)
     at = ["-x", "-H", f"ldap://127.0.0.1:{port}"]
-    entries = write(trial, "entries", "dn: dc=example\nobjectClass: organization\nobjectClass: dcObject\ndc: example\no: example\n\n" + "".join(
+    entries = trial.write("entries", "dn: dc=example\nobjectClass: organization\nobjectClass: dcObject\ndc: example\no: example\n\n" + "".join(
         f"dn: cn=user{i},dc=example\nobjectClass: person\ncn: user{i}\nsn: name{i}\n\n" for i in range(200)))
     added = trial.run([find("ldapadd"), *at, "-D", "cn=admin,dc=example", "-w", "secret", "-f", entries])
     trial.expect("added", added.count("adding new entry"), 201)
@@ -133,7 +126,7 @@ directory {trial.path("database")}
 @case("rsyslog", "rsyslogd with 4 workers: 100 connections with 20 messages each", needs=["rsyslogd"], threads=3)
 def rsyslog(trial):
     port = free_port()
-    server = trial.program([find("rsyslogd"), "-n", "-i", trial.path("rsyslogd.pid"), "-f", write(trial, "rsyslog.conf", f"""
+    server = trial.program([find("rsyslogd"), "-n", "-i", trial.path("rsyslogd.pid"), "-f", trial.write("rsyslog.conf", f"""
 module(load="imtcp")
 input(type="imtcp" port="{port}" address="127.0.0.1")
 main_queue(queue.workerThreads="4" queue.workerThreadMinimumMessages="10")
@@ -159,7 +152,6 @@ action(type="omfile" file="{trial.path("messages")}" template="plain")
 
 def runtime(trial, argv, count):
     """A file server in a language with a runtime of its own."""
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     port = free_port()
     server = trial.program([word.format(port=port, www=trial.path("www")) for word in argv])

@@ -25,7 +25,6 @@ def serve_files(trial, start, directory):
 
 @case("http-server", "python3 -m http.server: 1,000 connections held, then 1,000 files at once", needs=[PYTHON], threads=1000)
 def http_server(trial):
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     for number in (signal.SIGINT, signal.SIGTERM):
         port = free_port()
@@ -66,7 +65,6 @@ def requests(trial):
         trial.run([PYTHON, "-c", "import requests"])
     except Exception:
         raise Skip("not installed: python3-requests") from None
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     port = serve_files(trial, trial.helper, trial.path("www"))
     program = trial.program([PYTHON, os.path.join(PROGRAMS, "requests_threads.py"), f"http://127.0.0.1:{port}", "500", str(len(files))])

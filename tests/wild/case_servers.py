@@ -34,12 +34,11 @@ DocumentRoot {dir}/www
 @case("apache-worker", "apache2 with mpm_worker: 200 keep-alive connections at once", needs=["apache2"], threads=200)
 def apache(trial):
     modules = find("/usr/lib/apache2/modules")
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     port = free_port()
-    with open(trial.path("apache.conf"), "w") as conf:
-        conf.write(APACHE.format(dir=trial.dir, modules=modules, port=port, user="" if os.geteuid() else "User www-data\nGroup www-data"))
-    server = trial.program([find("apache2"), "-f", trial.path("apache.conf"), "-D", "FOREGROUND"])
+    user = "" if os.geteuid() else "User www-data\nGroup www-data"
+    configuration = trial.write("apache.conf", APACHE.format(dir=trial.dir, modules=modules, port=port, user=user))
+    server = trial.program([find("apache2"), "-f", configuration, "-D", "FOREGROUND"])
     trial.until_listening(server, port)
     with crowd(trial, port, 200) as clients:
         for turn in range(3):
@@ -166,13 +165,11 @@ def redis_server(trial, *options):
 
 @case("tinyproxy", "tinyproxy: 100 clients at once through a thread each", needs=["tinyproxy"], threads=100)
 def tinyproxy(trial):
-    os.mkdir(trial.path("www"))
     files = make_files(trial.path("www"))
     origin = serve_files(trial, trial.helper, trial.path("www"))
     port = free_port()
-    with open(trial.path("tinyproxy.conf"), "w") as conf:
-        conf.write(f"Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 200\nLogLevel Critical\n")
-    server = trial.program([find("tinyproxy"), "-d", "-c", trial.path("tinyproxy.conf")])
+    configuration = trial.write("tinyproxy.conf", f"Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 200\nLogLevel Critical\n")
+    server = trial.program([find("tinyproxy"), "-d", "-c", configuration])
     trial.until_listening(server, port)
     with crowd(trial, port, 100) as idle, crowd(trial, port, 100) as clients:
         idle.send(lambda i: b"GET ")

@@ -1,6 +1,7 @@
 """Clients that hold many connections at once. All of them ask before anybody reads, so the server serves all together."""
 
 import hashlib
+import os
 import random
 import select
 import socket
@@ -150,7 +151,8 @@ SIZES = (0, 1, 300, 4096, 65536, 65537, 200000)
 
 
 def make_files(directory, count=50):
-    """Writes file0… with sizes that end on and off buffer boundaries; returns their contents."""
+    """Makes a directory with file0…, whose sizes end on and off buffer boundaries; returns their contents."""
+    os.mkdir(directory)
     files = []
     for number in range(count):
         files.append(content(number, SIZES[number % len(SIZES)]))

@@ -225,6 +225,12 @@ class Trial:
     def path(self, *names):
         return os.path.join(self.dir, *names)
 
+    def write(self, name, text):
+        """Writes a file of the trial's directory; returns its path."""
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        return self.path(name)
+
     def program(self, argv, **options):
         """Starts the program that the case is about.
 
