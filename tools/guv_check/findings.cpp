@@ -22,6 +22,8 @@ bool is_jvm(const Loaded& object) {
   return object.name.starts_with("libjvm.so") || object.name.starts_with("libjli.so");
 }
 
+bool is_gnu_openmp(const std::string& name) { return name.starts_with("libgomp.so"); }
+
 bool is_liburing(const std::string& name) { return name.starts_with("liburing.so"); }
 
 std::string times(std::size_t count) { return count == 1 ? "" : " (" + std::to_string(count) + " times)"; }
@@ -145,16 +147,18 @@ void add_names(Report& report, const char* id, const char* text, std::vector<Nam
 
 /// Who makes threads of libc's.
 void add_threads(Report& report) {
-  std::vector<std::string> makers;
+  std::vector<std::string> makers, native_makers;
   for (const Object& object : report.objects) {
     const std::string name = base_name(object.path);
     if (is_libc_itself(name)) continue;
-    if (imports(object, "pthread_create") || imports(object, "thrd_create")) makers.push_back(name);
+    if (!imports(object, "pthread_create") && !imports(object, "thrd_create")) continue;
+    (is_gnu_openmp(name) ? native_makers : makers).push_back(name);
   }
   report.makes_threads = !makers.empty();
-  if (report.makes_threads) {
-    report.add(Weight::note, "threads", "threads become green that are made by", std::move(makers));
-  } else {
+  if (report.makes_threads) report.add(Weight::note, "threads", "threads become green that are made by", std::move(makers));
+  if (!native_makers.empty()) {
+    report.add(Weight::note, "native-threads", "threads stay kernel threads that are made by", std::move(native_makers));
+  } else if (!report.makes_threads) {
     report.add(Weight::note, "no-threads", "neither it nor its libraries make threads: it runs as it does natively");
   }
 }
