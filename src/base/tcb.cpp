@@ -67,11 +67,11 @@ struct Layout {
   ptrdiff_t libc_tls = 0;               // libc's own TLS block, relative to the thread pointer
   size_t libc_tls_size = 0;
   int relative_words = 0;
-  uint16_t relative[max_relative_words];
+  uint16_t relative[max_relative_words] = {};
 };
 
 Functions libc;
-Layout layout;
+constinit Layout layout;  // constructors of other libraries, which may come before ours, make threads
 alignas(64) unsigned char prototype[largest_tcb];
 uintptr_t prototype_address;
 uintptr_t the_main_tcb;

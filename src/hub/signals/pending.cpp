@@ -30,7 +30,6 @@ struct Chunk {
 
 constexpr uint32_t enough = 64;
 
-Chunk first_chunk;
 Chunk* chunks = nullptr;
 List<PendingSignal> free_nodes;
 rlim_t node_count = 0;
@@ -49,18 +48,15 @@ void count_taken(int signal, int step) {
   if (per_thread.hub) keep_back(signal, !kept);
 }
 
-void add_nodes(Chunk& chunk) {
-  chunk.next = chunks;
-  chunks = &chunk;
-  node_count += std::size(chunk.nodes);
-  for (auto& node : chunk.nodes) free_nodes.push_back(&node);
-}
-
 // Also in signal handlers.
 bool add_nodes() {
   void* const memory = map_memory(sizeof(Chunk));
   if (!memory) return false;
-  add_nodes(*new (memory) Chunk);
+  auto* const chunk = new (memory) Chunk;
+  chunk->next = chunks;
+  chunks = chunk;
+  node_count += std::size(chunk->nodes);
+  for (auto& node : chunk->nodes) free_nodes.push_back(&node);
   return true;
 }
 
@@ -88,7 +84,7 @@ void make_signal_fd() {
 
 }  // namespace
 
-void begin_queues() { add_nodes(first_chunk); }
+void begin_queues() { add_nodes(); }
 
 ThreadSignals& of_process() { return for_the_process; }
 
