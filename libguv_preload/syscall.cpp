@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
@@ -41,6 +42,13 @@
 // Newer than some headers.
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
+#endif
+#ifndef SYS_futex_wake
+#define SYS_futex_wake 454
+#define SYS_futex_wait 455
+#endif
+#ifndef FUTEX2_SIZE_U32
+#define FUTEX2_SIZE_U32 2
 #endif
 
 namespace guv {
@@ -357,6 +365,18 @@ long raw_tgsigqueueinfo(Words a) {
   return sys::result(-signals::send(*target, info));
 }
 
+long raw_signalfd4(Words a) {
+  if (a[2] != kernel_set_size) return sys::result(-EINVAL);
+  const long result = made(SYS_signalfd4, a);
+  if (!sys::failed(result)) signals::show_to_descriptors(*as<const uint64_t*>(a[1]));
+  return sys::result(result);
+}
+
+long raw_signalfd(Words a) {
+  const long with_flags[] = {a[0], a[1], a[2], 0, 0, 0};
+  return raw_signalfd4(with_flags);
+}
+
 // libc's timer_t is the kernel's number, but its SIGEV_THREAD is not the kernel's.
 long raw_timer_create(Words a) {
   auto* event = as<sigevent*>(a[1]);
@@ -375,6 +395,15 @@ long raw_clock_nanosleep(Words a) {
 long raw_waitid(Words a) {
   if (a[4]) return sys::result(on_helper([&] { return sys::call(SYS_waitid, a[0], a[1], a[2], a[3], a[4]); }));
   return waitid(static_cast<idtype_t>(a[0]), static_cast<id_t>(a[1]), as<siginfo_t*>(a[2]), static_cast<int>(a[3]));
+}
+
+// The kernel's newer calls for the same words. It alone knows who waits by futex_wait; who waits by futex(2) is ours.
+long raw_futex_wake(Words a) {
+  const auto flags = static_cast<int>(a[3]);
+  if (!runtime_started() || (flags & ~FUTEX_PRIVATE_FLAG) != FUTEX2_SIZE_U32 || a[2] <= 0) {
+    return sys::result(made(SYS_futex_wake, a));
+  }
+  return sys::result(futex_wake(as<uint32_t*>(a[0]), flags & FUTEX_PRIVATE_FLAG, static_cast<int>(a[2]), static_cast<uint32_t>(a[1])));
 }
 
 // Ends one thread, of which libc's and the program's destructors learn nothing; the last one ends the process.
@@ -433,6 +462,19 @@ long changing_by_tid(Words a) {
   return result;
 }
 
+/// Whose priority: what kind of id the second argument is, says the first.
+template <long number>
+long by_who(Words a) {
+  const long who = a[0] == PRIO_PROCESS ? kernel_id(static_cast<pid_t>(a[1])) : a[1];
+  return sys::call(number, a[0], who, a[2]);
+}
+
+long raw_setpriority(Words a) {
+  const long result = by_who<SYS_setpriority>(a);
+  if (!sys::failed(result)) kernel_thread_changed();
+  return sys::result(result);
+}
+
 // ---- the table ----------------------------------------------------------------------------------------------------------
 
 struct Row {
@@ -462,6 +504,7 @@ constexpr Row rows[] = {
     GUV_NUMBER(nanosleep), {SYS_clock_nanosleep, &raw_clock_nanosleep}, GUV_NUMBER(sched_yield), GUV_NUMBER(gettid),
     {SYS_futex, [](Words a) -> long { return sys::result(futex(a)); }}, {SYS_exit, &raw_exit},
     {SYS_set_tid_address, &raw_set_tid_address}, {SYS_futex_waitv, &elsewhere<SYS_futex_waitv>},
+    {SYS_futex_wake, &raw_futex_wake}, {SYS_futex_wait, &elsewhere<SYS_futex_wait>},
     // files
     {SYS_open, [](Words a) -> long { return open(as<const char*>(a[0]), static_cast<int>(a[1]), static_cast<mode_t>(a[2])); }},
     {SYS_openat, [](Words a) -> long { return openat(static_cast<int>(a[0]), as<const char*>(a[1]), static_cast<int>(a[2]), static_cast<mode_t>(a[3])); }},
@@ -505,10 +548,13 @@ constexpr Row rows[] = {
     {SYS_sched_setparam, &changing_by_tid<SYS_sched_setparam>}, {SYS_sched_getparam, &by_tid<SYS_sched_getparam>},
     {SYS_sched_setattr, &changing_by_tid<SYS_sched_setattr>}, {SYS_sched_getattr, &by_tid<SYS_sched_getattr>},
     {SYS_sched_rr_get_interval, &by_tid<SYS_sched_rr_get_interval>}, {SYS_prlimit64, &by_tid<SYS_prlimit64>},
+    {SYS_getpriority, [](Words a) -> long { return sys::result(by_who<SYS_getpriority>(a)); }},
+    {SYS_setpriority, &raw_setpriority},
     GUV_NUMBER(pause), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
     {SYS_rt_sigprocmask, &raw_sigprocmask}, {SYS_rt_sigpending, &raw_sigpending},
     {SYS_rt_sigtimedwait, &raw_sigtimedwait}, {SYS_rt_sigsuspend, &raw_sigsuspend}, {SYS_rt_sigaction, &raw_sigaction},
     {SYS_rt_tgsigqueueinfo, &raw_tgsigqueueinfo}, {SYS_timer_create, &raw_timer_create}, GUV_NUMBER(timer_delete),
+    {SYS_signalfd, &raw_signalfd}, {SYS_signalfd4, &raw_signalfd4},
 };
 #undef GUV_NUMBER
 

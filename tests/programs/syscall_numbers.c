@@ -6,7 +6,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -44,6 +46,55 @@ static void* give_tid_address(void* argument) {
   CHECK(syscall(SYS_set_tid_address, &tid) == syscall(SYS_gettid));
   CHECK(syscall(SYS_write, pipes[1], "t", 1) == 1);
   return NULL;
+}
+
+static void* ask_priority(void* argument) {
+  const pid_t tid = gettid();
+  SHOW(syscall(SYS_setpriority, PRIO_PROCESS, tid, getpriority(PRIO_PROCESS, 0)));
+  SHOW(syscall(SYS_getpriority, PRIO_PROCESS, tid) == 20 - getpriority(PRIO_PROCESS, tid));
+  SHOW(syscall(SYS_getpriority, PRIO_PGRP, -2));
+  return argument;
+}
+
+// By number, and sent to this thread alone.
+static void* read_own_signal(void* argument) {
+  const uint64_t* set = argument;
+  struct signalfd_siginfo info;
+  SHOW(syscall(SYS_signalfd4, -1, set, 16, 0) == -1);
+  const int fd = (int)syscall(SYS_signalfd4, -1, set, 8, SFD_CLOEXEC);
+  CHECK(fd >= 0 && raise(SIGUSR1) == 0);
+  SHOW(syscall(SYS_read, fd, &info, sizeof info) == sizeof info);
+  printf("signal %d\n", info.ssi_signo == SIGUSR1);
+  SHOW(close(fd));
+  return NULL;
+}
+
+// The newer futex calls know their own waiters, and those of futex(2).
+enum { futex_wake_number = 454, futex_wait_number, futex_u32_private = 2 | 128 };
+static uint32_t word;
+static void* wait_for_word(void* argument) {
+  long result = 0;
+  while (result == 0 && word == 0) {
+    result = argument ? syscall(futex_wait_number, &word, 0L, ~0u, futex_u32_private, NULL, CLOCK_MONOTONIC)
+                      : syscall(SYS_futex, &word, 0 | 128, 0, NULL, NULL, 0);
+  }
+  CHECK(result == 0 || errno == EAGAIN);
+  return argument;
+}
+static void newer_futexes(void) {
+  if (syscall(futex_wake_number, &word, ~0u, 1, futex_u32_private) != 0) return (void)puts("an older kernel");
+  pthread_t waiters[] = {start_thread(wait_for_word, NULL), start_thread(wait_for_word, &word)};
+  int woken = 0;
+  while (woken < 4) {  // each of them waits again
+    woken += (int)syscall(futex_wake_number, &word, ~0u, 1, futex_u32_private);
+    sched_yield();
+  }
+  word = 1;
+  CHECK(syscall(futex_wake_number, &word, ~0u, 2, futex_u32_private) >= 0);
+  for (int i = 0; i < 2; i++) join_thread(waiters[i]);
+  SHOW(syscall(futex_wake_number, &word, ~0u, 2, futex_u32_private));
+  SHOW(syscall(futex_wake_number, &word, 0, 2, futex_u32_private));
+  SHOW(syscall(futex_wake_number, &word, ~0u, 2, 1 << 5));
 }
 
 static void wait_for(const char* what, long pid) {
@@ -125,6 +176,9 @@ int main(void) {
   CHECK(syscall(SYS_tkill, syscall(SYS_gettid), SIGUSR1) == 0);
   SHOW(syscall(SYS_rt_sigtimedwait, &mask, NULL, &nothing, 8) == SIGUSR1);
   SHOW(syscall(SYS_rt_sigtimedwait, &mask, NULL, &nothing, 8));
+  join_thread(start_thread(read_own_signal, &mask.word));
+  join_thread(start_thread(ask_priority, NULL));
+  newer_futexes();
 
   wait_for("fork", syscall(SYS_fork));
   wait_for("clone", syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0));
