@@ -26,20 +26,25 @@ void Offload::leave_hub(Trip& trip) {
     Offload* offload;
     Trip* trip;
   } handing{this, &trip};
-  expect_trip(*trip.thread);
+  expect_trip(*trip.thread, at_once);
   trip.thread->trip = &trip;
-  trip.thread->hub->leave(
-      [](void* argument) {
-        auto* handing = static_cast<Handing*>(argument);
-        GreenThread* thread = handing->trip->thread;
-        handing->offload->enqueue(*handing->trip);
-        // Sent before it had left: nobody else will say so. (It may be back on its own stack by now, but it is not gone:
-        // it comes back by the hub.)
-        if (thread->state == State::elsewhere) thread->hub->reach(*thread);
-      },
-      &handing);
-  // Here we are on a helper, or back on the hub if there was none.
-  if (!trip.helper) trip.thread->hub->leave_critical();
+  for (;;) {
+    trip.thread->hub->leave(
+        [](void* argument) {
+          auto* handing = static_cast<Handing*>(argument);
+          GreenThread* thread = handing->trip->thread;
+          handing->offload->enqueue(*handing->trip);
+          // Sent before it had left: nobody else will say so. (It may be back on its own stack by now, but it is not gone:
+          // it comes back by the hub.)
+          if (thread->state == State::elsewhere) thread->hub->reach(*thread);
+        },
+        &handing);
+    // Here we are on a helper, or back on the hub: to make one, or there is none to be had.
+    if (trip.helper) return;
+    trip.thread->hub->leave_critical();
+    if (!trip.called_back) return;
+    make_helper(*trip.thread, most);
+  }
 }
 
 // Nested calls pass straight through.
@@ -133,10 +138,12 @@ int64_t Offload::reach(GreenThread& thread) {
   return trip->patience;
 }
 
+// A job has no thread that could be called back: its helper is made at once, and it goes before those who can.
 bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
   trip.job = job;
   trip.argument = argument;
-  expect_trip(*self());
+  expect_trip(*self(), most);
+  const Critical critical;
   enqueue(trip);
   return helpers_.load() > 0;
 }
@@ -144,11 +151,22 @@ bool Offload::post(Trip& trip, void (*job)(void*), void* argument) {
 void Offload::enqueue(Trip& trip) {
   trip.helper = nullptr;
   lock_.lock();
-  queue_.push_back(&trip);
+  if (trip.job || trip.called_back) {
+    queue_.push_front(&trip);
+  } else {
+    queue_.push_back(&trip);
+  }
+  trip.called_back = false;
   lock_.unlock();
   if (helpers_.load() == 0) return refuse_all();
   work_.fetch_add(1, std::memory_order_release);
   sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, 1);
+  expect_growth();
+}
+
+void Offload::give_back(Trip& trip) {
+  trip.thread->state = State::parked;
+  Hub::unpark(trip.thread);
 }
 
 void Offload::refuse_all() {
@@ -162,8 +180,7 @@ void Offload::refuse_all() {
     if (trip->job) {
       trip->job(trip->argument);
     } else {
-      trip->thread->state = State::parked;
-      Hub::unpark(trip->thread);
+      give_back(*trip);
     }
   }
 }
@@ -191,26 +208,55 @@ bool Offload::add_helper() {
   return true;
 }
 
-bool Offload::wants_helper() {
+bool Offload::wants_helper(int limit) {
   const SpinGuard guard(lock_);
-  return idle_ < waiting_ && helpers_.load() < most;
+  return idle_ < waiting_ && helpers_.load() < limit;
 }
 
 // Here and not on the loop: libc makes a thread under locks that green threads hold, and the loop cannot wait for those.
-void Offload::make_helpers(GreenThread& me) {
+bool Offload::make_helper(GreenThread& me, int limit) {
+  if (!wants_helper(limit)) return false;
   const int saved_errno = errno;
   me.makes_helper = true;
-  while (wants_helper() && add_helper()) {
-  }
+  refused_ = !add_helper();
   me.makes_helper = false;
   errno = saved_errno;
+  return !refused_;
 }
 
-void Offload::expect_trip(GreenThread& me) {
+void Offload::expect_trip(GreenThread& me, int limit) {
   lock_.lock();
   ++waiting_;
   lock_.unlock();
-  make_helpers(me);
+  make_helper(me, limit);
+}
+
+void Offload::expect_growth() {
+  if (growth_.armed()) return;
+  {
+    const SpinGuard guard(lock_);
+    if (idle_ >= waiting_ || helpers_.load() >= most) return;
+    taken_ = 0;
+  }
+  growth_.fire = [](Timer&) { runtime().offload().grow(); };
+  runtime().hub().arm(growth_, Deadline::in(refused_ ? refused_interval : growth_interval));
+}
+
+void Offload::grow() {
+  Trip* maker = nullptr;
+  {
+    const SpinGuard guard(lock_);
+    if (taken_ * soon < waiting_) {
+      maker = queue_.front();
+      while (maker && maker->job) maker = queue_.next(maker);
+      if (maker) maker->unlink();
+    }
+  }
+  if (maker) {
+    maker->called_back = true;
+    give_back(*maker);
+  }
+  expect_growth();
 }
 
 void Offload::renew() {
@@ -223,8 +269,11 @@ void Offload::renew() {
   work_.fetch_add(1, std::memory_order_release);
   sys::call(SYS_futex, &work_, FUTEX_WAKE_PRIVATE, INT_MAX);
   if (!waited_for) return;
-  make_helpers(*self());
-  if (helpers_.load() == 0) refuse_all();
+  while (make_helper(*self(), at_once)) {
+  }
+  const Critical critical;
+  if (helpers_.load() == 0) return refuse_all();
+  expect_growth();
 }
 
 namespace {
@@ -262,6 +311,7 @@ void Offload::serve(uintptr_t generation) {
     if (trip) {
       --waiting_;
       --idle_;
+      ++taken_;
     }
     lock_.unlock();
     if (!trip) {
@@ -294,6 +344,7 @@ void Offload::serve(uintptr_t generation) {
 void Offload::after_fork() {
   lock_.reset();
   queue_.abandon();
+  growth_.reset();
   idle_ = waiting_ = 0;
   helpers_.store(0);
   made_ = 0;

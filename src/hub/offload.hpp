@@ -6,6 +6,7 @@
 
 #include "base/list.hpp"
 #include "base/spinlock.hpp"
+#include "hub/deadlines.hpp"
 #include "hub/green_thread.hpp"
 
 namespace guv {
@@ -35,6 +36,7 @@ struct Helper {
 struct Trip : ListNode {
   GreenThread* thread = nullptr;
   Helper* helper = nullptr;  // null: there is none, the call is made on the hub
+  bool called_back = false;  // nobody has taken it: the thread shall make a helper, and leave again
   Reach reach;
   bool under_way = false;    // on the helper, with its own TCB: what is sent to the helper's thread id is the thread's
   bool in_call = false;      // and nothing of guv's own is interrupted
@@ -51,7 +53,9 @@ struct Trip : ListNode {
 /// A signal or a cancellation for a thread that is away reaches it as `Reach` says.
 ///
 /// Helpers are made on demand and leave after a while without work, but not before the processes that they have
-/// started have ended. Their number is bounded by `most`; beyond it calls wait for a helper.
+/// started have ended. The first few are made at once; one more every other millisecond while those at work will not soon
+/// have taken all who wait. So a crowd with short calls makes few, and calls that wait for each other all get one. Their
+/// number is bounded by `most`; beyond it calls wait for a helper.
 class Offload {
  public:
   /// Calls `call()` on a helper; called directly when the caller is no green thread, and as natively, on the hub, when it
@@ -97,7 +101,9 @@ class Offload {
   void after_fork();
 
  private:
-  static constexpr int most = 512;
+  static constexpr int most = 512, at_once = 8;
+  static constexpr int64_t growth_interval = 2'000'000, refused_interval = 100'000'000;
+  static constexpr int soon = 4;  // growth intervals
   static constexpr int64_t longest_patience = 100'000'000;
   static constexpr int64_t idle_time = 5'000'000'000;
   static constexpr size_t stack_size = 256 * 1024;
@@ -134,11 +140,14 @@ class Offload {
   /// What the call has raised by itself is the result, a bit each.
   uint64_t come_back(Trip& trip);
   void enqueue(Trip& trip);
-  void refuse_all();  // for there are no helpers
+  static void give_back(Trip& trip);  // to the hub
+  void refuse_all();                  // for there are no helpers
   bool add_helper();
-  bool wants_helper();
-  void make_helpers(GreenThread& me);
-  void expect_trip(GreenThread& me);
+  bool wants_helper(int limit);
+  bool make_helper(GreenThread& me, int limit);
+  void expect_trip(GreenThread& me, int limit);
+  void expect_growth();
+  void grow();
   static void* helper_main(void* generation);
   void serve(uintptr_t generation);
 
@@ -150,6 +159,9 @@ class Offload {
   std::atomic<int> helpers_{0};  // of that generation
   int made_ = 0;
   std::atomic<uint32_t> work_{0};  // helpers sleep on it
+  Timer growth_;                   // on while there are more who wait than helpers without work
+  bool refused_ = false;           // the last helper that was to be made: there is no kernel thread to be had
+  int taken_ = 0;                  // from the queue since growth was last thought of
 };
 
 }  // namespace guv

@@ -104,6 +104,16 @@ TEST_F(Offloading, HelpersAreUsedAgain) {
   EXPECT_LE(offload().made(), made + 2);
 }
 
+TEST_F(Offloading, ACrowdWithShortCallsMakesFewHelpers) {
+  constexpr int many = 400;
+  offload().renew();
+  const int made = offload().made();
+  std::vector<GreenThread*> threads;
+  for (int i = 0; i < many; ++i) threads.push_back(go([&] { offload().run([] {}); }));
+  for (GreenThread* thread : threads) join(thread);
+  EXPECT_LT(offload().made(), made + many / 4);
+}
+
 TEST_F(Offloading, RenewedHelpersTakeNoMoreCalls) {
   const long before = offload().run([] { return kernel_thread(); });
   // One is away meanwhile: it comes back, and then its helper leaves, too.
