@@ -1,4 +1,5 @@
-// Semaphores: libc's own trywait and post. Process-shared and named ones are waited for on a helper thread.
+// Semaphores: the state is the sem_t's own, taken from here as libc does it, and given by libc's own post. Process-shared and
+// named ones are waited for on a helper thread.
 #include <semaphore.h>
 #include <string.h>
 
@@ -35,13 +36,23 @@ bool shared(const sem_t* semaphore) {
   return mark.known && word == mark.value;
 }
 
-long try_wait(sem_t* semaphore) {
-  const int saved_errno = errno;
-  if (real().sem_trywait(semaphore) == 0) return 0;
-  const int error = errno;
-  errno = saved_errno;
-  return -error;
+/// glibc's struct new_sem: the value in the lower half, and how many sleep in the kernel, of whom a post wakes one.
+std::atomic_ref<uint64_t> state_of(sem_t* semaphore) {
+  return std::atomic_ref(*reinterpret_cast<uint64_t*>(semaphore));
 }
+constexpr uint64_t one_sleeper = uint64_t{1} << 32;
+
+/// Takes one unless there is none.
+bool take(sem_t* semaphore) {
+  const auto state = state_of(semaphore);
+  uint64_t seen = state.load(std::memory_order_relaxed);
+  while (static_cast<uint32_t>(seen) != 0) {
+    if (state.compare_exchange_weak(seen, seen - 1)) return true;
+  }
+  return false;
+}
+
+long try_wait(sem_t* semaphore) { return take(semaphore) ? 0 : -EAGAIN; }
 
 // signal(7) has the timed ones restarted; a futex with a time-out is not.
 OnHandler on_handler(bool for_ever) { return for_ever ? OnHandler::restart_if_asked : OnHandler::end; }
@@ -54,17 +65,13 @@ int wait(sem_t* semaphore, Deadline until) {
   return static_cast<int>(sys::result(result > 0 ? -result : result));
 }
 
-/// glibc's struct new_sem: the value in the lower half, and how many sleep in the kernel, of whom a post wakes one.
-constexpr uint64_t one_sleeper = uint64_t{1} << 32;
-
 int wait_shared(sem_t* semaphore, clockid_t clock, const timespec* until) {
   SharedWordWait on(reinterpret_cast<uint32_t*>(semaphore), EAGAIN, on_handler(!until), clock, until);
   return static_cast<int>(sys::result(blocking(on, [&](Mode mode) -> long {
     if (mode == Mode::attempt) return try_wait(semaphore);
-    const std::atomic_ref<uint64_t> state(*reinterpret_cast<uint64_t*>(semaphore));
-    state.fetch_add(one_sleeper);
+    state_of(semaphore).fetch_add(one_sleeper);
     const long result = on.sleep(0);
-    state.fetch_sub(one_sleeper);
+    state_of(semaphore).fetch_sub(one_sleeper);
     return result;
   })));
 }
@@ -84,6 +91,11 @@ bool left_to_libc(const sem_t* semaphore) { return !runtime_started() || (!self(
 using namespace guv;
 
 GUV_INTERPOSE(int, sem_wait, (sem_t * semaphore)) {
+  GreenThread* me = self();
+  if (me && !me->cancel_requested && take(semaphore)) [[likely]] {
+    me->hub->count_call();
+    return 0;
+  }
   if (left_to_libc(semaphore)) return real().sem_wait(semaphore);
   return shared(semaphore) ? wait_shared(semaphore, CLOCK_MONOTONIC, nullptr) : wait(semaphore, Deadline::never());
 }
