@@ -21,10 +21,8 @@ long suspend(PoolWait on, const aiocb* const list[], int count, const timespec* 
     const int saved_errno = errno;
     constexpr timespec no_time{};
     // Cancelled in its wait, libc would not come back before its own signal had arrived. Ours ends the wait.
-    int cancel_state;
-    real().pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    const WithoutCancellation scope;
     const int error = next(list, count, mode == Mode::attempt ? &no_time : patience.left()) == 0 ? 0 : errno;
-    real().pthread_setcancelstate(cancel_state, nullptr);
     errno = saved_errno;
     return -error;
   });

@@ -65,7 +65,11 @@ long close_from_to(unsigned first, unsigned last, unsigned flags) {
 using namespace guv;
 
 GUV_INTERPOSE(int, close, (int fd)) { return static_cast<int>(sys::result(close_one(fd))); }
-GUV_ALSO(__close_nocancel, close);
+
+GUV_INTERPOSE_UNDECLARED(int, __close_nocancel, (int fd)) {
+  const WithoutCancellation scope;
+  return static_cast<int>(sys::result(close_one(fd)));
+}
 
 GUV_INTERPOSE(int, dup2, (int from, int to)) {
   if (from != to) return replace(from, to, 0);

@@ -146,8 +146,16 @@ GUV_INTERPOSE(int, open, (const char* path, int flags, ...)) {
   va_end(more);
   return open_at(AT_FDCWD, path, flags, mode);
 }
-GUV_ALSO(__open_nocancel, open);
-GUV_ALSO(__open64_nocancel, open);
+
+GUV_INTERPOSE_UNDECLARED(int, __open_nocancel, (const char* path, int flags, ...)) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = mode_of(flags, more);
+  va_end(more);
+  const WithoutCancellation scope;
+  return open_at(AT_FDCWD, path, flags, mode);
+}
+GUV_ALSO(__open64_nocancel, __open_nocancel);
 
 GUV_INTERPOSE(int, openat, (int directory, const char* path, int flags, ...)) {
   va_list more;

@@ -241,7 +241,12 @@ long read_at(int fd, void* buffer, size_t size, off_t offset) {
 using namespace guv;
 
 GUV_INTERPOSE(ssize_t, read, (int fd, void* buffer, size_t size)) { return sys::result(read_one(fd, buffer, size)); }
-GUV_ALSO(__read_nocancel, read);
+
+// libc's own reads and writes in functions that are no cancellation points.
+GUV_INTERPOSE_UNDECLARED(ssize_t, __read_nocancel, (int fd, void* buffer, size_t size)) {
+  const WithoutCancellation scope;
+  return sys::result(read_one(fd, buffer, size));
+}
 
 GUV_INTERPOSE_UNDECLARED(ssize_t, __read_chk, (int fd, void* buffer, size_t size, size_t room)) {
   if (size > room) __chk_fail();
@@ -256,7 +261,11 @@ GUV_INTERPOSE(ssize_t, pread, (int fd, void* buffer, size_t size, off_t offset))
   return sys::result(read_at(fd, buffer, size, offset));
 }
 GUV_ALSO(__libc_pread, pread);
-GUV_ALSO(__pread64_nocancel, pread);
+
+GUV_INTERPOSE_UNDECLARED(ssize_t, __pread64_nocancel, (int fd, void* buffer, size_t size, off_t offset)) {
+  const WithoutCancellation scope;
+  return sys::result(read_at(fd, buffer, size, offset));
+}
 
 GUV_INTERPOSE_UNDECLARED(ssize_t, __pread_chk, (int fd, void* buffer, size_t size, off_t offset, size_t room)) {
   if (size > room) __chk_fail();
@@ -279,7 +288,11 @@ GUV_INTERPOSE(ssize_t, preadv2, (int fd, const iovec* parts, int count, off_t of
 GUV_INTERPOSE(ssize_t, write, (int fd, const void* buffer, size_t size)) {
   return sys::result(write_one(fd, buffer, size));
 }
-GUV_ALSO(__write_nocancel, write);
+
+GUV_INTERPOSE_UNDECLARED(ssize_t, __write_nocancel, (int fd, const void* buffer, size_t size)) {
+  const WithoutCancellation scope;
+  return sys::result(write_one(fd, buffer, size));
+}
 
 GUV_INTERPOSE(ssize_t, writev, (int fd, const iovec* parts, int count)) {
   return sys::result(write_vector(fd, parts, count));

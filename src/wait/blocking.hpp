@@ -88,6 +88,18 @@ __attribute__((noinline)) inline bool cancellable() {
   return state == PTHREAD_CANCEL_ENABLE;
 }
 
+/// While the calling thread makes calls of libc's that are no cancellation points here.
+class WithoutCancellation {
+ public:
+  WithoutCancellation() { real().pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~WithoutCancellation() { real().pthread_setcancelstate(before_, nullptr); }
+  WithoutCancellation(const WithoutCancellation&) = delete;
+  WithoutCancellation& operator=(const WithoutCancellation&) = delete;
+
+ private:
+  int before_;
+};
+
 /// Whether a cancellation is due: asked for, and not disabled (libc itself disables it inside some functions, so it is
 /// asked).
 inline bool cancel_due(const GreenThread& me) { return me.cancel_requested && cancellable(); }
