@@ -16,22 +16,31 @@ bool shared(const pthread_cond_t* cond, const pthread_mutex_t* mutex) {
 }
 clockid_t clock_of(const pthread_cond_t* cond) { return cond->__data.__wrefs & 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME; }
 
-/// Takes the mutex back however the wait ends: POSIX wants it held in cancellation cleanup handlers too.
+/// Gives the mutex up, but goes on using it in libc's eyes (pthread_mutex_destroy: EBUSY), and takes it back however the
+/// wait ends: POSIX wants it held in cancellation cleanup handlers too.
 class Released {
  public:
-  explicit Released(pthread_mutex_t* mutex) : mutex_(mutex) {}
-  ~Released() {
-    if (!relocked_) guv_wrap_pthread_mutex_lock(mutex_);
+  explicit Released(pthread_mutex_t* mutex) : mutex_(mutex) {
+    ++mutex->__data.__nusers;
+    error_ = guv_wrap_pthread_mutex_unlock(mutex);
+    if (error_) --mutex->__data.__nusers;
   }
+  ~Released() {
+    if (!error_ && !relocked_) lock_again();
+  }
+  int error() const { return error_; }
   int lock_again() {
     relocked_ = true;
-    return guv_wrap_pthread_mutex_lock(mutex_);
+    const int error = guv_wrap_pthread_mutex_lock(mutex_);
+    --mutex_->__data.__nusers;
+    return error;
   }
   Released(const Released&) = delete;
   Released& operator=(const Released&) = delete;
 
  private:
   pthread_mutex_t* mutex_;
+  int error_;
   bool relocked_ = false;
 };
 
@@ -62,11 +71,11 @@ int wait(pthread_cond_t* cond, pthread_mutex_t* mutex, Deadline until) {
   if (GreenThread* me = self()) test_cancel(*me);
   runtime().lot().enqueue(waiter);
   Queued queued{waiter};
-  if (const int error = guv_wrap_pthread_mutex_unlock(mutex)) {
-    queued.leave();
-    return error;
-  }
   Released released(mutex);
+  if (released.error()) {
+    queued.leave();
+    return released.error();
+  }
   long result;
   if (waiter.thread) {
     result = blocking(CondWait(cond, until),
