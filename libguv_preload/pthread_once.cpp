@@ -6,6 +6,10 @@
 #include "interpose.hpp"
 #include "lifecycle.hpp"
 
+// libc's, of which its headers declare the buffer alone.
+extern "C" void _pthread_cleanup_push(_pthread_cleanup_buffer*, void (*)(void*), void*);
+extern "C" void _pthread_cleanup_pop(_pthread_cleanup_buffer*, int);
+
 namespace guv {
 
 namespace {
@@ -15,18 +19,25 @@ std::atomic<int> fork_generation{0};
 
 std::atomic_ref<int> word_of(pthread_once_t* control) { return std::atomic_ref<int>(*control); }
 
-/// The initialiser was cancelled or threw: the next caller starts again.
+/// The initialiser was cancelled or threw: the next caller starts again. Registered as C's cleanup handlers are, too: a
+/// frame of the program's that has no unwind tables ends the unwinding, and libc goes on with those handlers.
 class Claim {
  public:
-  explicit Claim(pthread_once_t* control) : control_(control) {}
-  ~Claim() { set(0); }
-  void complete() { set(done); }
+  explicit Claim(pthread_once_t* control) : control_(control) {
+    _pthread_cleanup_push(&cleanup_, [](void* claim) { static_cast<Claim*>(claim)->set(0); }, this);
+  }
+  ~Claim() { end(0); }
+  void complete() { end(done); }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
 
  private:
-  void set(int state) {
+  void end(int state) {
     if (!control_) return;
+    _pthread_cleanup_pop(&cleanup_, 0);
+    set(state);
+  }
+  void set(int state) {
     word_of(control_).store(state, std::memory_order_seq_cst);
     if (runtime_started()) runtime().lot().unpark_all(control_);
     // Those who wait in the kernel: libc's own, from before the entries were patched, and ours, from before the start.
@@ -34,6 +45,7 @@ class Claim {
     control_ = nullptr;
   }
   pthread_once_t* control_;
+  _pthread_cleanup_buffer cleanup_;
 };
 
 }  // namespace
