@@ -136,7 +136,9 @@ bool no_longer_exists(const GreenThread& target) {
 int may_join(GreenThread* me, GreenThread& target) {
   if (no_longer_exists(target)) return ESRCH;
   if (target.join == GreenThread::Join::detached) return EINVAL;
-  if (me == &target || (me && target.joins == me)) return EDEADLK;
+  // glibc: no deadlock where one of the two is being cancelled.
+  const bool ends_otherwise = (me && cancel_due(*me)) || (me != &target && target.cancel_requested);
+  if ((me == &target || (me && target.joins == me)) && !ends_otherwise) return EDEADLK;
   if (target.join == GreenThread::Join::joining) return EINVAL;
   return 0;
 }

@@ -7,6 +7,7 @@ static void* join_myself(void* argument) {
   (void)argument;
   return (void*)(intptr_t)pthread_join(pthread_self(), NULL);
 }
+static void* join_it(void* thread) { return (void*)(intptr_t)pthread_join((pthread_t)thread, NULL); }
 static int ends[2];
 static void* blocked(void* argument) {
   char byte = 0;
@@ -23,6 +24,11 @@ int main(void) {
   printf("pthread_exit: %ld\n", (long)(intptr_t)join_thread(start_thread(by_exit, (void*)41)));
   printf("join(self): %s\n", errno_name((int)(intptr_t)join_thread(start_thread(join_myself, NULL))));
   SHOW_ERROR(pthread_join(pthread_self(), NULL));
+
+  pthread_t joins_me = start_thread(join_it, (void*)pthread_self());
+  let_others_run();
+  CHECK(pthread_cancel(joins_me) == 0);
+  printf("join of who joins me, cancelled: %s\n", join_thread(joins_me) == PTHREAD_CANCELED ? "PTHREAD_CANCELED" : "?");
 
   CHECK(pipe(ends) == 0);
   pthread_t parked = start_thread(blocked, (void*)100);
