@@ -78,6 +78,25 @@ int to_options(const pthread_attr_t* attributes, SpawnOptions& options) {
   return 0;
 }
 
+// Whether the program has called pthread_setattr_default_np(3).
+std::atomic<bool> default_chosen{false};
+
+/// What the program wants for threads that are created without attributes, if it has said so.
+class ChosenDefault {
+ public:
+  ChosenDefault() : chosen_(default_chosen.load() && pthread_getattr_default_np(&attributes_) == 0) {}
+  ~ChosenDefault() {
+    if (chosen_) pthread_attr_destroy(&attributes_);
+  }
+  ChosenDefault(const ChosenDefault&) = delete;
+  ChosenDefault& operator=(const ChosenDefault&) = delete;
+  const pthread_attr_t* attributes() const { return chosen_ ? &attributes_ : nullptr; }
+
+ private:
+  pthread_attr_t attributes_;
+  bool chosen_;
+};
+
 /// PTHREAD_EXPLICIT_SCHED. The hub's policy is one for all its threads, so what differs can only be noted; but whether the
 /// process may have it at all, and whether there is such a thing, is for the kernel to say: a helper thread tries it on.
 struct Scheduling {
@@ -101,6 +120,21 @@ struct Scheduling {
   }
 };
 
+/// pthread_attr_setaffinity_np. The hub's processors are those of all its threads; but whether the process may have what is
+/// asked for is for the kernel to say: a helper thread tries it.
+int ask_affinity(const pthread_attr_t* attributes) {
+  cpu_set_t wanted;
+  if (!attributes || pthread_attr_getaffinity_np(attributes, sizeof wanted, &wanted) != 0) return 0;
+  if (CPU_COUNT(&wanted) == CPU_SETSIZE) return 0;  // not asked for
+  return static_cast<int>(-offload([&wanted] {
+    cpu_set_t before;
+    const long size = sys::call(SYS_sched_getaffinity, 0, sizeof before, &before);
+    const long result = sys::call(SYS_sched_setaffinity, 0, sizeof wanted, &wanted);
+    if (result == 0) sys::call(SYS_sched_setaffinity, 0, size, &before);
+    return result;
+  }));
+}
+
 int real_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
   signals::MaskAsThread mask;
   return real().pthread_create(thread, attributes, start, argument);
@@ -112,10 +146,13 @@ int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(v
   if (wants_native(caller) || (!self() && runtime_started()) || !start_runtime() || !self()) {
     return real_create(thread, attributes, start, argument);
   }
+  const ChosenDefault chosen;
+  if (!attributes) attributes = chosen.attributes();
   SpawnOptions options;
   if (const int error = to_options(attributes, options)) return error;
   Scheduling scheduling;
   if (const int error = scheduling.ask(attributes)) return error;
+  if (const int error = ask_affinity(attributes)) return error;
   GreenThread* fresh = self()->hub->spawn(options, start, argument);
   errno = saved_errno;
   if (!fresh) return EAGAIN;
@@ -285,8 +322,9 @@ GUV_INTERPOSE(pid_t, gettid, ()) {
 
 GUV_INTERPOSE(int, pthread_getattr_np, (pthread_t thread, pthread_attr_t* attributes)) {
   GreenThread* target = spawned(thread);
-  if (!target) return real().pthread_getattr_np(thread, attributes);
-  if (const int error = pthread_attr_init(attributes)) return error;
+  KernelTid tid(thread);
+  if (const int error = real().pthread_getattr_np(thread, attributes)) return error;
+  if (!target) return 0;
   pthread_attr_setstack(attributes, target->stack_low, target->stack_size);
   pthread_attr_setguardsize(attributes, target->guard_size);
   const bool detached = target->join == GreenThread::Join::detached;
@@ -297,6 +335,7 @@ GUV_INTERPOSE(int, pthread_getattr_np, (pthread_t thread, pthread_attr_t* attrib
 GUV_INTERPOSE(int, pthread_setattr_default_np, (const pthread_attr_t* attributes)) {
   static const auto real_set = GUV_NEXT(pthread_setattr_default_np);
   const int error = real_set(attributes);
+  if (!error) default_chosen.store(true);
   ask_default_stack_size();
   return error;
 }

@@ -1,6 +1,7 @@
 // What pthread_getattr_np, affinity, scheduling and CPU-clock calls tell about a thread.
 #include "check.h"
 #include <semaphore.h>
+#include <signal.h>
 
 static sem_t go;
 static void look(pthread_t thread) {
@@ -50,6 +51,46 @@ static void* say_stack(void* unused) {
   return unused;
 }
 
+static void* say_what_was_asked_for(void* unused) {
+  pthread_attr_t attributes;
+  size_t guard = 0;
+  cpu_set_t cpus, mine;
+  CHECK(pthread_getattr_np(pthread_self(), &attributes) == 0);
+  pthread_attr_getguardsize(&attributes, &guard);
+  CHECK(pthread_attr_getaffinity_np(&attributes, sizeof cpus, &cpus) == 0);
+  CHECK(pthread_getaffinity_np(pthread_self(), sizeof mine, &mine) == 0);
+  pthread_attr_destroy(&attributes);
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, NULL, &mask);
+  printf("guard %zu, affinity %s, SIGUSR1 %s\n", guard, CPU_EQUAL(&cpus, &mine) ? "as it is" : "another",
+         sigismember(&mask, SIGUSR1) ? "blocked" : "not blocked");
+  return unused;
+}
+
+static void ask_for_defaults(void) {
+  pthread_attr_t attributes;
+  CHECK(pthread_getattr_default_np(&attributes) == 0);
+  CHECK(pthread_attr_setguardsize(&attributes, 8192) == 0);
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGUSR1);
+  CHECK(pthread_attr_setsigmask_np(&attributes, &mask) == 0);
+  SHOW_ERROR(pthread_setattr_default_np(&attributes));
+  pthread_attr_destroy(&attributes);
+}
+
+static void ask_for_no_processor(void) {
+  cpu_set_t none;
+  CPU_ZERO(&none);
+  CPU_SET(CPU_SETSIZE - 1, &none);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  CHECK(pthread_attr_setaffinity_np(&attributes, sizeof none, &none) == 0);
+  pthread_t thread;
+  SHOW_ERROR(pthread_create(&thread, &attributes, say_what_was_asked_for, NULL));
+  pthread_attr_destroy(&attributes);
+}
+
 int main(void) {
   sem_t looked;
   sem_init(&looked, 0, 0);
@@ -69,5 +110,9 @@ int main(void) {
   pthread_attr_getstacksize(&defaults, &stack);
   printf("default stack: %zu KiB\n", stack >> 10);
   join_thread(start_thread(say_stack, NULL));
+  join_thread(start_thread(say_what_was_asked_for, NULL));
+  ask_for_defaults();
+  join_thread(start_thread(say_what_was_asked_for, NULL));
+  ask_for_no_processor();
   return success();
 }
