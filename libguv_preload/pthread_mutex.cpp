@@ -13,7 +13,7 @@ namespace guv {
 namespace {
 
 // glibc's <bits/struct_mutex.h>: kind holds type, robustness, protocol and sharing.
-constexpr int type_bits = 3, robust_bit = 16, protocol_bits = 32 | 64, shared_bit = 128;
+constexpr int type_bits = 3, robust_bit = 16, inherit_bit = 32, protocol_bits = inherit_bit | 64, shared_bit = 128;
 
 // glibc's lowlevellock.h: what the word of such a mutex says. Unlock wakes a sleeper if there may be any.
 constexpr int unlocked = 0, locked = 1, locked_with_sleepers = 2;
@@ -46,6 +46,24 @@ bool would_deadlock(pthread_mutex_t* mutex) {
   return (mutex->__data.__kind & type_bits) == PTHREAD_MUTEX_ERRORCHECK_NP && mutex->__data.__owner == gettid();
 }
 
+/// A time before 1970 has passed; to the kernel, which waits for a priority-inheritance mutex, it is an error.
+bool valid_for(const pthread_mutex_t* mutex, const timespec& until) {
+  return valid(until) && (until.tv_sec >= 0 || !(mutex->__data.__kind & inherit_bit));
+}
+
+/// libc's trylock. In it the kernel gives a priority-inheritance mutex whose owner has died to the calling kernel thread; it
+/// shall be the calling green thread's.
+int try_lock(pthread_mutex_t* mutex) {
+  const int result = real().pthread_mutex_trylock(mutex);
+  if (result == EOWNERDEAD && mutex->__data.__kind & inherit_bit) {
+    const std::atomic_ref<int> word(mutex->__data.__lock);
+    int seen = word.load();
+    while (!word.compare_exchange_weak(seen, (seen & ~FUTEX_TID_MASK) | tcb::tid_of(thread_pointer()))) {
+    }
+  }
+  return result;
+}
+
 /// glibc's trylock leaves a mutex that is not recoverable locked (its lock does not); the next one shall hear of it too.
 void let_go_unrecoverable(pthread_mutex_t* mutex) {
   const std::atomic_ref<int> word(mutex->__data.__lock);
@@ -55,18 +73,28 @@ void let_go_unrecoverable(pthread_mutex_t* mutex) {
 
 int lock(pthread_mutex_t* mutex, Deadline until) {
   if (would_deadlock(mutex)) return EDEADLK;
-  const long result =
-      blocking(AddressWait(mutex, EBUSY, until), [=](Mode) -> long { return real().pthread_mutex_trylock(mutex); });
+  const long result = blocking(AddressWait(mutex, EBUSY, until), [=](Mode) -> long { return try_lock(mutex); });
   if (result == ENOTRECOVERABLE) let_go_unrecoverable(mutex);
   return static_cast<int>(result);
 }
 
+/// Nobody can wait for a priority-inheritance mutex of several processes but in the kernel, which would make it the
+/// helper's for good. So it is tried again and again; who unlocks it in this process wakes the next one at once.
+int lock_shared_inheriting(pthread_mutex_t* mutex, Deadline until) {
+  int result;
+  do {
+    result = lock(mutex, std::min(until, Deadline::in_milliseconds(1)));
+  } while (result == ETIMEDOUT && !until.passed());
+  return result;
+}
+
 int lock_shared(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
+  if (would_deadlock(mutex)) return EDEADLK;
+  if (!valid_for(mutex, *until)) return EINVAL;
+  if (mutex->__data.__kind & inherit_bit) return lock_shared_inheriting(mutex, Deadline::on(clock, *until));
   if (!self() || mutex->__data.__kind & (robust_bit | protocol_bits)) {
     return offload_wait([=] { return real().pthread_mutex_clocklock(mutex, clock, until); });
   }
-  if (would_deadlock(mutex)) return EDEADLK;
-  if (!valid(*until)) return EINVAL;
   const std::atomic_ref<int> word(mutex->__data.__lock);
   const auto announce_sleepers = [&] {
     int seen = locked;
@@ -103,25 +131,24 @@ using namespace guv;
 
 GUV_INTERPOSE(int, pthread_mutex_lock, (pthread_mutex_t * mutex)) {
   if (!runtime_started()) [[unlikely]] return real().pthread_mutex_lock(mutex);
-  // real_functions: resolved, since the runtime has started.
-  const int result = plain(mutex) ? take(mutex) : real_functions.pthread_mutex_trylock(mutex);
+  const int result = plain(mutex) ? take(mutex) : try_lock(mutex);
   return result == 0 ? 0 : lock_slowly(mutex, result);
 }
 
 GUV_INTERPOSE(int, pthread_mutex_trylock, (pthread_mutex_t * mutex)) {
-  const int result = real().pthread_mutex_trylock(mutex);
+  const int result = try_lock(mutex);
   if (result == EBUSY) count_call();
   return result;
 }
 
 GUV_INTERPOSE(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, const timespec* until)) {
   if (!runtime_started()) return real().pthread_mutex_clocklock(mutex, clock, until);
-  const int result = real().pthread_mutex_trylock(mutex);
+  const int result = try_lock(mutex);
   if (result != EBUSY) return result;
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return EINVAL;
   if (shared(mutex)) return lock_shared(mutex, clock, until);
   if (would_deadlock(mutex)) return EDEADLK;
-  if (!valid(*until)) return EINVAL;
+  if (!valid_for(mutex, *until)) return EINVAL;
   return lock(mutex, Deadline::on(clock, *until));
 }
 

@@ -18,6 +18,8 @@ static void* others_view(void* argument) {
   SHOW_ERROR(pthread_mutex_unlock(&mutex));
   struct timespec until = in_milliseconds(CLOCK_REALTIME, 30);
   SHOW_ERROR(pthread_mutex_timedlock(&mutex, &until));
+  const struct timespec never = {-1, 0};
+  SHOW_ERROR(pthread_mutex_timedlock(&mutex, &never));
   return argument;
 }
 
