@@ -31,7 +31,7 @@ long close_one(int fd) {
   const auto call = [=] { return sys::call(SYS_close, fd); };
   if (self()) test_cancel(*self());
   retire(fd);
-  if (waits) return offload(call);
+  if (waits) return runtime().offload().run(call, {OnSignal::end});  // a signal ends the wait, and it has closed all the same
   // nfs(5): what was written goes to the server; and the last name of a large file may be gone.
   return may_be_file && self() ? on_disk(call, fd) : native_call(call);
 }

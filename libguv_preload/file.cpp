@@ -272,8 +272,9 @@ GUV_INTERPOSE(int, tcsetattr, (int fd, int when, const termios* settings)) {
   static const auto next = GUV_NEXT(tcsetattr);
   const auto call = [=] { return next(fd, when, settings); };
   if (when == TCSANOW) return call();
-  const long leave = leave_to_change(fd);
-  return leave == 0 ? offload(call) : static_cast<int>(sys::result(leave));
+  long result = leave_to_change(fd);
+  if (result == 0) result = on_helper([=]() -> long { return call() == 0 ? 0 : -errno; }, OnHandler::restart_if_asked, false);
+  return static_cast<int>(sys::result(result));
 }
 
 GUV_INTERPOSE(int, dup, (int fd)) { return static_cast<int>(sys::result(duplicate(fd, sys::call(SYS_dup, fd)))); }

@@ -239,9 +239,7 @@ long made(long number, Words a) { return sys::call(number, a[0], a[1], a[2], a[3
 /// For calls that wait, and offer no way of trying.
 template <long number>
 long elsewhere(Words a) {
-  PoolWait wait(EAGAIN, OnHandler::end);
-  wait.cancellation_point = false;
-  return sys::result(blocking(wait, [&](Mode mode) { return mode == Mode::native ? made(number, a) : -EAGAIN; }));
+  return sys::result(on_helper([&] { return made(number, a); }, OnHandler::end, false));
 }
 
 /// For calls of a file system that libc has no name for, or in another form: about a path in a directory …

@@ -34,8 +34,10 @@ long at_once(Call call) {
 
 /// A system call that may take long and offers no way of trying.
 template <class Call>
-long on_helper(Call call, OnHandler rule = OnHandler::restart_if_asked) {
-  return blocking(PoolWait(EAGAIN, rule), [&](Mode mode) { return mode == Mode::native ? call() : -EAGAIN; });
+long on_helper(Call call, OnHandler rule = OnHandler::restart_if_asked, bool cancellation_point = true) {
+  PoolWait wait(EAGAIN, rule);
+  wait.cancellation_point = cancellation_point;
+  return blocking(wait, [&](Mode mode) { return mode == Mode::native ? call() : -EAGAIN; });
 }
 
 /// The kernel thread has been changed by the calling thread: what is its own is to hold on helpers, too.

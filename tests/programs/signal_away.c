@@ -1,6 +1,7 @@
 // A handler runs in the thread that it was sent to while that waits for a file lock, a FIFO, System V IPC, a semaphore of
-// several processes or the CPU clock; the call then ends with EINTR or goes on, as signal(7) says.
-#include "check.h"
+// several processes or the CPU clock, or for what it has sent to arrive; the call then ends with EINTR or goes on, as
+// signal(7) says, or just ends (close).
+#include "pairs.h"
 #include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -11,9 +12,9 @@
 #include <sys/sem.h>
 #include <sys/stat.h>
 
-enum { by_flock, by_setlkw, by_fifo, by_msgrcv, by_semop, by_sem, by_sem_timed, by_cpu_clock, ways };
-static const char* const names[] = {"flock", "F_OFD_SETLKW", "open", "msgrcv", "semop", "sem_wait", "sem_timedwait", "clock_nanosleep"};
-static const int restarts[] = {1, 1, 1, 0, 0, 1, 0, 0};
+enum { by_flock, by_setlkw, by_fifo, by_msgrcv, by_semop, by_sem, by_sem_timed, by_cpu_clock, by_close, ways };
+static const char* const names[] = {"flock", "F_OFD_SETLKW", "open", "msgrcv", "semop", "sem_wait", "sem_timedwait", "clock_nanosleep", "close"};
+static const int restarts[] = {1, 1, 1, 0, 0, 1, 0, 0, 0};
 static int queue, set, held, flags;
 static char fifo[64], locked[64];
 static sem_t* shared;
@@ -28,6 +29,18 @@ static void handler(int number) {
 static void set_handler(int with_flags) {
   struct sigaction action = {.sa_handler = handler, .sa_flags = with_flags};
   CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+}
+
+/// Nobody reads what it has sent.
+static int lingering_socket(int* peer) {
+  int ends[2];
+  char data[65536] = "";
+  const struct linger minute = {1, 60};
+  tcp_pair(ends);
+  while (send(ends[0], data, sizeof data, MSG_DONTWAIT) > 0) continue;
+  CHECK(setsockopt(ends[0], SOL_SOCKET, SO_LINGER, &minute, sizeof minute) == 0);
+  *peer = ends[1];
+  return ends[0];
 }
 
 static int wait_by(int way) {
@@ -54,6 +67,16 @@ static int wait_by(int way) {
     case by_semop: return semop(set, &down, 1);
     case by_sem: return sem_wait(shared);
     case by_sem_timed: return sem_timedwait(shared, &until);
+    case by_close: {
+      int peer;
+      const int end = lingering_socket(&peer);
+      errno = 0;
+      result = close(end);
+      error = errno;
+      close(peer);
+      errno = error;
+      return result;
+    }
     default: errno = clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &minute, NULL); return errno ? -1 : 0;
   }
 }
