@@ -44,16 +44,22 @@ class GreenThread:
 
     def start(self):
         """Its function, while that has not been called."""
-        if self.state == 'ready' and self.registers()['rip'] == int(gdb.parse_and_eval('(long)&guv_context_start')):
+        if self.state == 'ready' and self.registers()['rip'] == int(evaluate('(long)&guv_context_start')):
             return str(self.value['start']).rpartition(' ')[2].strip('<>')
         return None
 
 
+def evaluate(expression):
+    """In C++, whatever the language of the current frame is."""
+    with gdb.with_parameter('language', 'c++'):
+        return gdb.parse_and_eval(expression)
+
+
 def green_threads():
     try:
-        hub = gdb.parse_and_eval('*(guv::Runtime**)&guv::the_runtime')
+        hub = evaluate('*(guv::Runtime**)&guv::the_runtime')
         thread = gdb.lookup_type('guv::GreenThread')
-        place = int(gdb.parse_and_eval('(long)(guv::SiblingLink*)(guv::GreenThread*)4096')) - 4096
+        place = int(evaluate('(long)(guv::SiblingLink*)(guv::GreenThread*)4096')) - 4096
     except gdb.error:
         raise gdb.GdbError('No guv in this process, or no debugging information for libguv.so.')
     if not hub:
