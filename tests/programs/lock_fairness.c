@@ -1,4 +1,4 @@
-// A thread that makes calls only while it has the lock, and wants it again at once, does not keep it from the others.
+// A thread that makes all or most calls while it has the lock, and wants it again at once, does not keep it from the others.
 #include "check.h"
 #include <linux/futex.h>
 #include <semaphore.h>
@@ -39,6 +39,33 @@ static void* hog_mutex(void* argument) {
     pthread_mutex_lock(&mutex);
     call();
     pthread_mutex_unlock(&mutex);
+  }
+  return argument;
+}
+
+/// The lock of Python. Its hog makes most calls with it, and one without.
+static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
+static int taken;
+static void lock_flag(void) {
+  pthread_mutex_lock(&mutex);
+  while (taken) pthread_cond_wait(&released, &mutex);
+  taken = 1;
+  pthread_mutex_unlock(&mutex);
+}
+static void unlock_flag(void) {
+  pthread_mutex_lock(&mutex);
+  taken = 0;
+  pthread_cond_signal(&released);
+  pthread_mutex_unlock(&mutex);
+}
+
+static sem_t never;
+static void* hog_flag(void* argument) {
+  while (!stop) {
+    lock_flag();
+    for (int i = 0; i < 31; i++) CHECK(sem_trywait(&never) == -1);
+    unlock_flag();
+    CHECK(sem_trywait(&never) == -1);
   }
   return argument;
 }
@@ -86,5 +113,16 @@ int main(void) {
   stop = 1;
   join_thread(hog);
   puts("futex");
+  stop = 0;
+  CHECK(sem_init(&never, 0, 0) == 0);
+  hog = start_thread(hog_flag, NULL);
+  for (int i = 0; i < 10; i++) {
+    lock_flag();
+    unlock_flag();
+    sched_yield();
+  }
+  stop = 1;
+  join_thread(hog);
+  puts("condition variable");
   return success();
 }
