@@ -34,23 +34,23 @@ bool wants_colour() {
   return isatty(STDOUT_FILENO) != 0 && (no == nullptr || *no == '\0');
 }
 
+/// `status`, if standard output takes the text.
+int print(const std::string& text, int status) {
+  std::fputs(text.c_str(), stdout);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return refuse("standard output cannot be written");
+  return status;
+}
+
 int tell(const Report& report, const Options& options) {
-  if (options.json) {
-    std::fputs(as_json(report).c_str(), stdout);
-  } else if (!options.quiet) {
-    std::fputs(as_text(report, options.verbose, wants_colour()).c_str(), stdout);
-  }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return refuse("the report cannot be written");
-  return static_cast<int>(report.verdict());
+  const int verdict = static_cast<int>(report.verdict());
+  if (options.json) return print(as_json(report), verdict);
+  return options.quiet ? verdict : print(as_text(report, options.verbose, wants_colour()), verdict);
 }
 
 int check(int argc, char** argv) {
   const Options options = read_options(argc, argv);
   if (!options.mistake.empty()) return refuse(options.mistake + " (see guv-check --help)");
-  if (options.help || options.version) {
-    std::fputs(options.help ? help_text().c_str() : "guv-check " GUV_VERSION "\n", stdout);
-    return 0;
-  }
+  if (options.help || options.version) return print(options.help ? help_text() : "guv-check " GUV_VERSION "\n", 0);
   if (const auto pid = pid_of(options.subject)) {
     const auto process = process_of(*pid);
     if (!process)

@@ -18,11 +18,12 @@
 namespace guv::run {
 namespace {
 
-void print(int fd, const std::string& text) {
-  // One write, so that lines of several guv-run do not mix; if it fails there is nobody to tell.
-  [[maybe_unused]] const ssize_t written = write(fd, text.data(), text.size());
+/// One write, so that lines of several guv-run do not mix.
+bool print(int fd, const std::string& text) {
+  return write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
+// If it fails there is nobody to tell.
 void say(const std::string& line) { print(STDERR_FILENO, "guv-run: " + line + '\n'); }
 
 int refuse(const Refusal& refusal) {
@@ -55,8 +56,8 @@ int run(char** argv) {
   if (const auto* refusal = std::get_if<Refusal>(&read)) return refuse(*refusal);
   const auto& options = std::get<Options>(read);
   if (options.help || options.version) {
-    print(STDOUT_FILENO, options.help ? help_text() : "guv-run " GUV_VERSION "\n");
-    return 0;
+    const bool printed = print(STDOUT_FILENO, options.help ? help_text() : "guv-run " GUV_VERSION "\n");
+    return printed ? 0 : refuse({bad_usage, "standard output cannot be written"});
   }
 
   const auto found = find_program(options.program[0]);

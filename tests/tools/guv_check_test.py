@@ -429,9 +429,10 @@ class CommandLine(CheckTest):
         self.assertEqual(self.judge("sh")["program"], "/usr/bin/sh")
 
     def test_full_disk(self):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([GUV_CHECK, "--json", "/bin/sh"], stdout=full, stderr=subprocess.PIPE)
-        self.assertEqual(done.returncode, USAGE)
+        for arguments in (["--json", "/bin/sh"], ["--version"], ["--help"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([GUV_CHECK, *arguments], stdout=full, stderr=subprocess.PIPE)
+            self.assertEqual((done.returncode, done.stderr), (USAGE, b"guv-check: standard output cannot be written\n"))
 
 
 class Real(CheckTest):

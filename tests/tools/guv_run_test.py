@@ -656,6 +656,12 @@ class Options(Case):
         self.assertRegex(done.stdout, r"^guv-run \d+\.\d+\.\d+\n$")
         self.assertEqual(self.run_guv("--help", "--bogus").returncode, 0)
 
+    def test_help_and_version_on_a_full_disk(self):
+        for option in ("--help", "--version"):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([GUV_RUN, option], stdout=full, stderr=subprocess.PIPE)
+            self.assertEqual((done.returncode, done.stderr), (2, b"guv-run: standard output cannot be written\n"))
+
     def test_help_and_manual_tell_the_same_options(self):
         manual = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/man/guv-run.1")
         if not os.path.exists(manual):
