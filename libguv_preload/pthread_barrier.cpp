@@ -1,6 +1,7 @@
 // Barriers have no try form, so the whole object is guv's: it lives in the program's pthread_barrier_t. Process-shared ones
 // are libc's own, waited for on a helper thread.
 #include <limits.h>
+#include <linux/futex.h>
 
 #include <new>
 
@@ -13,6 +14,7 @@ namespace {
 struct Barrier {
   Spinlock lock;
   uint32_t needed, arrived, round, inside;
+  bool waited_in_kernel;  // by threads of libc's own making (timers), before the runtime has started
   uint64_t magic;
 };
 static_assert(sizeof(Barrier) <= sizeof(pthread_barrier_t));
@@ -39,7 +41,7 @@ GUV_INTERPOSE(int, pthread_barrier_init,
   }
   constexpr unsigned glibc_limit = INT_MAX;
   if (count == 0 || count > glibc_limit) return EINVAL;
-  new (barrier) Barrier{{}, count, 0, 0, 0, our_magic};
+  new (barrier) Barrier{{}, count, 0, 0, 0, false, our_magic};
   return 0;
 }
 
@@ -54,6 +56,7 @@ GUV_INTERPOSE(int, pthread_barrier_wait, (pthread_barrier_t * barrier)) {
     round = b->round;
     ++b->inside;
     last = ++b->arrived == b->needed;
+    if (!last && !runtime_started()) b->waited_in_kernel = true;
     if (last) {
       b->arrived = 0;
       __atomic_store_n(&b->round, round + 1, __ATOMIC_SEQ_CST);
@@ -61,9 +64,14 @@ GUV_INTERPOSE(int, pthread_barrier_wait, (pthread_barrier_t * barrier)) {
   }
   if (last) {
     if (runtime_started()) runtime().lot().unpark_all(&b->round);
+    if (b->waited_in_kernel) sys::call(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, INT_MAX);
   } else {
-    blocking(AddressWait(&b->round, EBUSY), [=](Mode) -> long {
-      return __atomic_load_n(&b->round, __ATOMIC_SEQ_CST) == round ? EBUSY : 0;
+    blocking(AddressWait(&b->round, EBUSY), [=](Mode mode) -> long {
+      while (__atomic_load_n(&b->round, __ATOMIC_SEQ_CST) == round) {
+        if (mode == Mode::attempt) return EBUSY;
+        sys::call(SYS_futex, &b->round, FUTEX_WAIT_PRIVATE, round, nullptr);
+      }
+      return 0;
     });
   }
   // pthread_barrier_destroy waits for all to have left (POSIX: it may be called as soon as one returns).
@@ -74,8 +82,12 @@ GUV_INTERPOSE(int, pthread_barrier_wait, (pthread_barrier_t * barrier)) {
 GUV_INTERPOSE(int, pthread_barrier_destroy, (pthread_barrier_t * barrier)) {
   Barrier* b = ours(barrier);
   if (!b) return real().pthread_barrier_destroy(barrier);
-  blocking(AddressWait(&b->inside, EBUSY), [=](Mode) -> long {
-    return __atomic_load_n(&b->inside, __ATOMIC_SEQ_CST) > b->arrived ? EBUSY : 0;
+  blocking(AddressWait(&b->inside, EBUSY), [=](Mode mode) -> long {
+    while (__atomic_load_n(&b->inside, __ATOMIC_SEQ_CST) > b->arrived) {
+      if (mode == Mode::attempt) return EBUSY;
+      sys::call(SYS_sched_yield);  // they are about to leave
+    }
+    return 0;
   });
   b->magic = 0;
   return 0;
