@@ -1,8 +1,8 @@
 // Signals. signal(7), sigaction(2), pthread_sigmask(3), pthread_kill(3), sigwaitinfo(2), timer_create(2).
 //
 // Before the start everything is the kernel's. After it a green thread's mask, alternate stack and what pthread_kill sent
-// it are guv's, and so are dispositions for everybody; see hub/signals.hpp. kill and sigqueue need nothing: the kernel
-// delivers to the hub, and guv's handler finds the thread.
+// it are guv's, and so are dispositions for everybody; see hub/signals.hpp. What is sent to the process the kernel delivers
+// to the hub, and guv's handler finds the thread.
 #include <gnu/libc-version.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -284,6 +284,16 @@ GUV_INTERPOSE(int, pthread_sigqueue, (pthread_t thread, int signal, const union 
   info.si_code = SI_QUEUE;
   info.si_value = value;
   return signals::send(*target, info);
+}
+
+// Linux takes the id of any thread for its process.
+GUV_INTERPOSE(int, kill, (pid_t process, int signal)) {
+  return static_cast<int>(sys::result(sys::call(SYS_kill, kernel_id(process), signal)));
+}
+
+GUV_INTERPOSE(int, sigqueue, (pid_t process, int signal, const union sigval value)) {
+  static const auto next = GUV_NEXT(sigqueue);
+  return next(kernel_id(process), signal, value);
 }
 
 GUV_INTERPOSE(int, tgkill, (pid_t process, pid_t tid, int signal)) {

@@ -548,7 +548,7 @@ constexpr Row rows[] = {
     {SYS_sched_rr_get_interval, &by_tid<SYS_sched_rr_get_interval>}, {SYS_prlimit64, &by_tid<SYS_prlimit64>},
     {SYS_getpriority, [](Words a) -> long { return sys::result(by_who<SYS_getpriority>(a)); }},
     {SYS_setpriority, &raw_setpriority},
-    GUV_NUMBER(pause), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
+    GUV_NUMBER(pause), GUV_NUMBER(kill), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
     {SYS_rt_sigprocmask, &raw_sigprocmask}, {SYS_rt_sigpending, &raw_sigpending},
     {SYS_rt_sigtimedwait, &raw_sigtimedwait}, {SYS_rt_sigsuspend, &raw_sigsuspend}, {SYS_rt_sigaction, &raw_sigaction},
     {SYS_rt_tgsigqueueinfo, &raw_tgsigqueueinfo}, {SYS_timer_create, &raw_timer_create}, GUV_NUMBER(timer_delete),
