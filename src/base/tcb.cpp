@@ -90,14 +90,12 @@ struct Probe {
   size_t copy_size;
 };
 
+// Runs while its creator may hold the dynamic linker's lock: the first thread of all may be a constructor's.
 void* probe_main(void* argument) {
   auto& probe = *static_cast<Probe*>(argument);
   probe.address = thread_pointer();
   probe.tid = static_cast<int>(sys::call(SYS_gettid));
-  if (auto** resolver = static_cast<void**>(dlsym(RTLD_DEFAULT, "__resp"))) {
-    probe.res_pointer = reinterpret_cast<Word>(resolver) - probe.address;
-    probe.res = reinterpret_cast<Word>(*resolver) - probe.address;
-  }
+  if (probe.res_pointer) probe.res = word_at(probe.address, probe.res_pointer) - probe.address;
   memcpy(prototype, reinterpret_cast<void*>(probe.address), probe.copy_size);
   return nullptr;
 }
@@ -136,6 +134,9 @@ const char* run_probe() {
   pthread_attr_init(&attributes);
   pthread_attr_setstack(&attributes, stack, stack_size);
   Probe probe{};
+  if (void* resolver = dlsym(RTLD_DEFAULT, "__resp")) {
+    probe.res_pointer = reinterpret_cast<Word>(resolver) - thread_pointer();
+  }
   // The first run tells where the TCB is, and so how large it can be at most; the second is the prototype.
   const char* trouble = nullptr;
   probe.copy_size = 0;

@@ -1,4 +1,4 @@
-// Opened by dlopen_contended: a constructor and a destructor that block and start a thread.
+// Opened by dlopen_contended and dlopen_first_thread: a constructor and a destructor that block and start a thread.
 #include "check.h"
 
 static int value;
