@@ -29,7 +29,11 @@ int lock_by(Try attempt, uint32_t tag, pthread_rwlock_t* lock, Deadline until) {
 int read_lock(pthread_rwlock_t* lock, Deadline until) { return lock_by(try_read, reader, lock, until); }
 
 int write_lock(pthread_rwlock_t* lock, Deadline until) {
-  return lock_by([](pthread_rwlock_t* it) { return real().pthread_rwlock_trywrlock(it); }, writer, lock, until);
+  const int result =
+      lock_by([](pthread_rwlock_t* it) { return real().pthread_rwlock_trywrlock(it); }, writer, lock, until);
+  // Readers that stood back for this writer need not any more.
+  if (result == ETIMEDOUT) runtime().lot().unpark(lock, SIZE_MAX, reader);
+  return result;
 }
 
 }  // namespace

@@ -12,6 +12,29 @@ static void* hold(void* argument) {
   return NULL;
 }
 
+static void* write_in_vain(void* argument) {
+  struct timespec until = in_milliseconds(CLOCK_REALTIME, 300);
+  (void)argument;
+  return (void*)(intptr_t)pthread_rwlock_timedwrlock(&lock, &until);
+}
+
+static int try_to_read(void) {
+  int error = pthread_rwlock_tryrdlock(&lock);
+  if (error == 0) pthread_rwlock_unlock(&lock);
+  return error;
+}
+
+// The lock is read; a writer waits for it for a while, and a reader stands back for the writer.
+static void writer_gives_up(void) {
+  pthread_rwlock_rdlock(&lock);
+  pthread_t writer = start_thread(write_in_vain, NULL);
+  for (double began = seconds_now(); try_to_read() == 0 && seconds_now() < began + 0.2;) sched_yield();
+  SHOW_ERROR(pthread_rwlock_rdlock(&lock));
+  printf("the writer: %s\n", errno_name((int)(intptr_t)join_thread(writer)));
+  pthread_rwlock_unlock(&lock);
+  pthread_rwlock_unlock(&lock);
+}
+
 int main(void) {
   sem_init(&ready, 0, 0);
   sem_init(&go, 0, 0);
@@ -58,5 +81,6 @@ int main(void) {
   SHOW_ERROR(pthread_rwlock_unlock(&lock));
   sem_post(&go);
   join_thread(writer);
+  writer_gives_up();
   return success();
 }
