@@ -154,6 +154,11 @@ int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(v
   if (const int error = scheduling.ask(attributes)) return error;
   if (const int error = ask_affinity(attributes)) return error;
   GreenThread* fresh = self()->hub->spawn(options, start, argument);
+  if (!fresh) {
+    // Natively those that are about to end do so meanwhile, and leave their stacks.
+    self()->hub->yield();
+    fresh = self()->hub->spawn(options, start, argument);
+  }
   errno = saved_errno;
   if (!fresh) return EAGAIN;
   fresh->policy = scheduling.policy;
