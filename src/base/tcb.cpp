@@ -151,7 +151,7 @@ const char* run_probe() {
     if (layout.size > largest_tcb || probe.address < low) trouble = "the thread control block is not where expected";
     if (run == 0) {
       probe.copy_size = layout.size;
-      memset(stack, 0, stack_size);
+      sys::call(SYS_madvise, stack, stack_size, MADV_DONTNEED);  // zero again
     }
   }
   pthread_attr_destroy(&attributes);
