@@ -13,8 +13,9 @@ namespace guv::signals {
 
 constexpr int signal_count = 64;
 constexpr uint64_t faults = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGTRAP) | bit(SIGSYS);
-constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own);
 constexpr uint64_t raised_by_calls = bit(SIGPIPE) | bit(SIGXFSZ);
+// What a call raises is for its thread, which may block it where others do not: by default, the kernel would end us.
+constexpr uint64_t always_ours = bit(SIGSEGV) | bit(SIGBUS) | bit(guvs_own) | raised_by_calls;
 constexpr int from_guv = -0x677576;  // si_code of guv's own
 
 /// For dispositions and all queues: no handler of this kernel thread and no other kernel thread comes in between.
