@@ -12,6 +12,7 @@
 #include "arrival.hpp"
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "base/tcb.hpp"
 #include "entry_patch.hpp"
 #include "hub/signals.hpp"
 #include "hub/thread_body.hpp"
@@ -163,6 +164,18 @@ void report_exit() {
   write_report(line, length);
 }
 
+namespace {
+
+/// The kernel does it for a process that ends, but for its own threads only. (A child of vfork is none of ours.)
+void release_robust_mutexes() {
+  if (!self()) return;
+  runtime().hub().for_each_thread([](GreenThread& thread) {
+    if (thread.slot) tcb::release_robust_mutexes(thread.handle, [](void*) {});
+  });
+}
+
+}  // namespace
+
 }  // namespace guv
 
 GUV_INTERPOSE_UNDECLARED(int, __libc_start_main,
@@ -176,5 +189,6 @@ GUV_INTERPOSE_UNDECLARED(int, __libc_start_main,
 
 GUV_INTERPOSE(void, _exit, (int status)) {
   guv::report_exit();
+  guv::release_robust_mutexes();
   for (;;) guv::sys::call(SYS_exit_group, status);
 }
