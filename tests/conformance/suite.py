@@ -29,7 +29,7 @@ UNAVAILABLE = 77  # exit status
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWIPC = 0x08000000
 NOBODY = 65534
-MOST_KNOWN = {"posix": 10, "cpython": 5, "libuv": 5}
+MOST_KNOWN = {"posix": 10, "cpython": 5, "libuv": 5, "glibc": 5}
 NATIVE_RUNS = 20
 
 
