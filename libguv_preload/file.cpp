@@ -14,6 +14,7 @@
 
 #include "descriptor.hpp"
 #include "interpose.hpp"
+#include "thread_id.hpp"
 #include "wait/disk.hpp"
 
 namespace guv {
@@ -83,6 +84,12 @@ long owner(int fd) {
   f_owner_ex owner{};
   const long result = sys::call(SYS_fcntl, fd, F_GETOWN_EX, &owner);
   return sys::failed(result) ? result : owner.type == F_OWNER_PGRP ? -owner.pid : owner.pid;
+}
+
+/// A thread that shall have the signals of a descriptor, by the id that the kernel knows.
+long set_owner(int fd, f_owner_ex owner) {
+  if (owner.type == F_OWNER_TID) owner.pid = kernel_id(owner.pid);
+  return sys::call(SYS_fcntl, fd, F_SETOWN_EX, &owner);
 }
 
 // ---- ioctl ------------------------------------------------------------------------------------------------------
@@ -201,6 +208,7 @@ GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
       if (sys::failed(result)) break;
       return static_cast<int>(result);
     }
+    case F_SETOWN_EX: result = set_owner(fd, *static_cast<const f_owner_ex*>(argument)); break;
     case F_SETLEASE: {
       result = sys::call(SYS_fcntl, fd, command, argument);
       if (!sys::failed(result) && (self() || !runtime_started())) Disk::lease_taken();
