@@ -42,6 +42,8 @@ class PollWait::Of : public PollWait {
   Of(const timespec* timeout, size_t most, Fill fill) : PollWait(timeout), most_(most), fill_(fill) {}
 
   Arm arm(GreenThread* me) {
+    // malloc may wait: for a thread's first arena it reads a file.
+    const bool others_ran = most_ > usual && !many_;
     if (!make_room()) return Arm::offload;
     Critical critical;
     bool complete = true;
@@ -56,7 +58,8 @@ class PollWait::Of : public PollWait {
       // EPERM: always ready, so it is not what is waited for.
       complete &= error == 0 || error == EPERM || error == EBADF;
     });
-    return complete ? Arm::park : Arm::offload;
+    if (!complete) return Arm::offload;
+    return others_ran ? Arm::look_again : Arm::park;
   }
   void disarm() {
     Critical critical;
