@@ -115,6 +115,7 @@ struct ThreadLife : ReadyLink, SiblingLink {
   size_t stack_size = 0;
   size_t guard_size = 0;
   bool own_stack = false;     // the program gave the stack
+  char* aside = nullptr;      // the end of the stack on which it gives way (Preemption)
 
   int policy = -1;            // that the program asked for when it made the thread; -1: the hub's
   int priority = 0;

@@ -142,7 +142,8 @@ class Hub {
  private:
   static constexpr int64_t slice = 100'000;  // ns between looks at the loop while threads are ready
   static constexpr uint32_t turns_between_looks = 16;
-  // A prime: who calls in a circle would else give way at the same of its calls each time, perhaps with a lock that all want.
+  // A prime: who calls in a circle would else give way at the same of its calls each time, perhaps with a lock that all
+  // want.
   static constexpr uint32_t calls_between_looks = 31;
   static constexpr size_t loop_stack_size = 256 * 1024;
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <link.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -11,6 +12,7 @@
 
 #include "arch/signal_stack.hpp"
 #include "base/config.hpp"
+#include "base/mapping.hpp"
 #include "base/real.hpp"
 #include "base/sys.hpp"
 #include "base/tcb.hpp"
@@ -29,6 +31,7 @@ constexpr long period = 10'000'000;  // ns of processor time
 constexpr long closer = 30'000;      // ns between looks when a tick came at the wrong moment
 constexpr int looks = 100;           // and how many, until the next tick
 constexpr int red_zone = 128;
+constexpr size_t aside_size = 256 * 1024;
 
 // What rt_sigaction(2) takes.
 struct KernelAction {
@@ -61,6 +64,9 @@ void* allocator() {
   const bool found = address && dladdr1(address, &info, &symbol, RTLD_DL_SYMENT) && symbol;
   return found && static_cast<ElfW(Sym)*>(symbol)->st_shndx == SHN_UNDEF ? dlsym(RTLD_NEXT, "malloc") : address;
 }
+
+// Where the free stack that ends at `top` keeps the end of the next one.
+char*& next_aside(char* top) { return *reinterpret_cast<char**>(top - aside_size); }
 
 // The kernel's mask is 8 bytes in a larger field.
 uint64_t& mask_in(ucontext_t& context) { return *reinterpret_cast<uint64_t*>(&context.uc_sigmask); }
@@ -194,13 +200,34 @@ void Preemption::tick(int signal, ucontext_t* context) {
     look_again();
     return;
   }
-  // On another stack (the program's own coroutines, an alternate signal stack) nothing is known about the room.
   char* const interrupted = stack_pointer_of(*context);
   const uintptr_t begin = me->slot ? address_of(me->stack_low) : main_stack_begin_;
   const uintptr_t end = me->slot ? begin + me->stack_size : main_stack_end_;
   const uintptr_t here = address_of(interrupted);
-  if (here >= end || here < begin + me->guard_size + room_needed_) return;
-  move_signal_frame(signal, context, interrupted - red_zone, &Preemption::give_way);
+  if (here < end && here >= begin + me->guard_size + room_needed_) {
+    move_signal_frame(signal, context, interrupted - red_zone, &Preemption::give_way);
+  } else if (char* top = aside_for(*me)) {
+    // On another stack (the program's own coroutines, an alternate signal stack) nothing is known about the room.
+    move_signal_frame(signal, context, top, &Preemption::give_way_aside);
+  }
+}
+
+// A stack of our own for `thread` to give way on; null where there is none. With all signals blocked.
+char* Preemption::aside_for(GreenThread& thread) {
+  if (thread.aside) return nullptr;  // a handler has jumped away from it
+  if (free_aside_) {
+    thread.aside = free_aside_;
+    free_aside_ = next_aside(free_aside_);
+  } else if (void* const memory = map_memory(aside_size, MAP_STACK | MAP_NORESERVE)) {
+    thread.aside = static_cast<char*>(memory) + aside_size;
+  }
+  return thread.aside;
+}
+
+void Preemption::put_back(GreenThread& thread) {
+  next_aside(thread.aside) = free_aside_;
+  free_aside_ = thread.aside;
+  thread.aside = nullptr;
 }
 
 void Preemption::look_again() {
@@ -210,20 +237,51 @@ void Preemption::look_again() {
   sys::call(SYS_timer_settime, closer_timer_, 0, &soon, nullptr);
 }
 
-// On the stack of the thread that was interrupted, with all signals blocked.
-void Preemption::give_way(int, siginfo_t*, void* raw_context) {
-  auto* context = static_cast<ucontext_t*>(raw_context);
+namespace {
+
+// What a thread does between being interrupted and going on, in a handler that was entered with all signals blocked.
+template <class Interlude>
+void between(void* raw_context, Interlude interlude) {
   const int saved_errno = errno;
   // Others run with the mask of the kernel thread, which is no thread's in particular; and it may change meanwhile.
   signals::set_kernel_mask(signals::mask_of_kernel_thread());
-  GreenThread* me = self();
-  me->hub->preempt();
-  signals::run_arrived(*me);
-  // PTHREAD_CANCEL_ASYNCHRONOUS is for threads that only compute.
-  if (me->cancel_asynchronous && me->cancel_requested) [[unlikely]]
-    pthread_testcancel();
-  mask_in(*context) = signals::mask_of_kernel_thread();
+  interlude(*self());
+  mask_in(*static_cast<ucontext_t*>(raw_context)) = signals::mask_of_kernel_thread();
   errno = saved_errno;
 }
+
+// PTHREAD_CANCEL_ASYNCHRONOUS is for threads that only compute.
+bool shall_be_cancelled(const GreenThread& me) { return me.cancel_asynchronous && me.cancel_requested; }
+
+void take_arrived(GreenThread& me) {
+  signals::run_arrived(me);
+  if (shall_be_cancelled(me)) [[unlikely]]
+    pthread_testcancel();
+}
+
+}  // namespace
+
+// On the stack of the thread that was interrupted.
+void Preemption::give_way(int, siginfo_t*, void* raw_context) {
+  between(raw_context, [](GreenThread& me) {
+    me.hub->preempt();
+    take_arrived(me);
+  });
+}
+
+void Preemption::give_way_aside(int signal, siginfo_t*, void* raw_context) {
+  between(raw_context, [](GreenThread& me) {
+    me.hub->preempt();
+    signals::set_kernel_mask(~uint64_t{0});  // nobody else takes this stack before it is left
+  });
+  GreenThread& me = *self();
+  runtime().preemption().put_back(me);
+  if (!signals::deliverable(me) && !shall_be_cancelled(me)) return;
+  // Where the kernel would run a handler, which need not come back.
+  auto* context = static_cast<ucontext_t*>(raw_context);
+  move_signal_frame(signal, context, stack_pointer_of(*context) - red_zone, &Preemption::serve);
+}
+
+void Preemption::serve(int, siginfo_t*, void* raw_context) { between(raw_context, take_arrived); }
 
 }  // namespace guv

@@ -9,12 +9,14 @@
 
 namespace guv {
 
+struct GreenThread;
+
 /// Lets other threads run when one computes for long without calling anything, as the kernel would.
 ///
 /// A timer on the hub's processor time (so it is silent while the hub sleeps) sends a signal of libc's own. A thread that
-/// has run from one tick to the next is made to yield, on its own stack, if it is in code of the program: then it holds no
-/// lock inside libc, guv or the allocator that others could spin on. Where it is not, another timer looks again soon and often:
-/// of a thread that calls libc in a circle, little time is spent in the program.
+/// has run from one tick to the next is made to yield if it is in code of the program: then it holds no lock inside libc,
+/// guv or the allocator that others could spin on. Where it is not, another timer looks again soon and often: of a thread
+/// that calls libc in a circle, little time is spent in the program.
 class Preemption {
  public:
   /// From the hub's kernel thread, when there is a second thread to switch to; cheap when done already.
@@ -40,6 +42,10 @@ class Preemption {
   static void on_tick(int signal, siginfo_t* info, void* context);
   void pass_on(int signal, siginfo_t* info, void* context);
   static void give_way(int signal, siginfo_t* info, void* context);
+  static void give_way_aside(int signal, siginfo_t* info, void* context);
+  static void serve(int signal, siginfo_t* info, void* context);
+  char* aside_for(GreenThread& thread);
+  void put_back(GreenThread& thread);
   void start();
   bool take_signal();
   void find_ranges();
@@ -53,6 +59,7 @@ class Preemption {
   uintptr_t main_stack_end_ = 0, main_stack_begin_ = 0;
   Range ranges_[most_ranges];  // code that is never interrupted
   int range_count_ = 0;
+  char* free_aside_ = nullptr;                          // its end; at its other end is that of the next one
   void (*previous_)(int, siginfo_t*, void*) = nullptr;  // libc's handler
   bool asked_for_loop_ = false;                         // in libc's last question to the hub, not for the main thread
 };
