@@ -1,6 +1,5 @@
 // Threads: creation, joining, identity, attributes. pthreads(7).
 #include <dlfcn.h>
-#include <link.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,40 +10,11 @@
 #include "hub/thread_body.hpp"
 #include "interpose.hpp"
 #include "lifecycle.hpp"
+#include "native_threads.hpp"
 
 namespace guv {
 
 namespace {
-
-/// The file name of the program or library whose code is at `address`.
-const char* object_name(const void* address) {
-  dl_find_object object;
-  if (_dl_find_object(const_cast<void*>(address), &object) != 0) return "";
-  const char* path = object.dlfo_link_map->l_name;
-  if (!*path) return program_invocation_short_name;
-  const char* slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
-
-/// Is the object one of the list "libfoo,libbar.so"? "libfoo" and "libfoo.so" name every version of it.
-bool is_in(const char* list, const char* name) {
-  while (*list) {
-    const size_t length = strcspn(list, ",");
-    if (length && strncmp(name, list, length) == 0 && (name[length] == '\0' || name[length] == '.')) return true;
-    list += length;
-    if (*list == ',') ++list;
-  }
-  return false;
-}
-
-/// GNU's OpenMP: its threads are to compute on all processors, and wait for one another by system calls made past libc.
-constexpr const char* never_green = "libgomp";
-
-/// Shall the threads that the calling library creates stay kernel threads?
-bool wants_native(const void* caller) {
-  const char* name = object_name(caller);
-  return is_in(never_green, name) || is_in(config().native_threads, name);
-}
 
 // pthread_create's rules for what pthread_attr_t says; an errno, or 0.
 int to_options(const pthread_attr_t* attributes, SpawnOptions& options) {
@@ -143,7 +113,7 @@ int real_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*sta
 int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument,
            const void* caller) {
   const int saved_errno = errno;
-  if (wants_native(caller) || (!self() && runtime_started()) || !start_runtime() || !self()) {
+  if (stays_native(caller) || (!self() && runtime_started()) || !start_runtime() || !self()) {
     return real_create(thread, attributes, start, argument);
   }
   const ChosenDefault chosen;

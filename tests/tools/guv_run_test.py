@@ -37,6 +37,9 @@ __attribute__((constructor)) static void loaded(void) {
 }
 '''
 
+# What Go's linker leaves in a program.
+GO_NOTE = r'''__asm__(".section .note.go.buildid, \"a\", @note\n .long 4, 4, 4\n .asciz \"Go\\0\"\n .asciz \"x/y\"\n .text");'''
+
 # Prints as JSON what the program got from whoever started it.
 SHOW = r'''
 #include <stdio.h>
@@ -92,6 +95,7 @@ class Lab:
         self.build("probe.c", PROBE, "libprobe.so", "-shared", "-fPIC", '-DNAME="probe"')
         self.build("probe.c", PROBE, "libother.so", "-shared", "-fPIC", '-DNAME="other"')
         self.build("show.c", SHOW, "show")
+        self.build("in_go.c", GO_NOTE + SHOW, "in-go")
         self.build("show.c", SHOW, "static", "-static")
         self.build("show.c", SHOW, "static-pie", "-static-pie")
         self.build("show.c", SHOW, "musl", "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1")
@@ -434,6 +438,10 @@ class Unreachable(Case):
 
     def test_found_in_path_too(self):
         self.assert_unreachable("static", lab / "static", env={"PATH": lab.dir})
+
+    def test_go(self):
+        self.assert_unreachable(lab / "in-go", f"'{lab / 'in-go'}' is written in Go")
+        self.assert_runs_natively(lab / "in-go")
 
     def test_musl(self):
         self.assert_unreachable(lab / "musl", "ld-musl-x86_64.so.1", "glibc")

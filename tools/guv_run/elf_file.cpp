@@ -8,6 +8,8 @@
 
 #include <cstring>
 
+#include "base/go_note.hpp"
+
 namespace guv::run {
 namespace {
 
@@ -43,18 +45,25 @@ class File {
   const int fd_;
 };
 
-std::optional<std::string> loader_of(const File& file, const ElfW(Ehdr) & header) {
+/// What the program headers say.
+void read_segments(const File& file, const ElfW(Ehdr) & header, FileHead& head) {
+  constexpr std::size_t longest_notes = 1 << 16;
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     ElfW(Phdr) segment;
     const auto offset = static_cast<off_t>(header.e_phoff + std::size_t{i} * header.e_phentsize);
     const std::string bytes = file.read(sizeof segment, offset);
     if (bytes.size() < sizeof segment) break;
     std::memcpy(&segment, bytes.data(), sizeof segment);
-    if (segment.p_type != PT_INTERP || segment.p_filesz == 0 || segment.p_filesz > PATH_MAX) continue;
-    const std::string path = file.read(segment.p_filesz, static_cast<off_t>(segment.p_offset));
-    return path.substr(0, path.find('\0'));
+    const auto content = [&] { return file.read(segment.p_filesz, static_cast<off_t>(segment.p_offset)); };
+    if (segment.p_type == PT_INTERP && !head.loader && segment.p_filesz > 0 && segment.p_filesz <= PATH_MAX) {
+      const std::string path = content();
+      head.loader = path.substr(0, path.find('\0'));
+    }
+    if (segment.p_type == PT_NOTE && segment.p_filesz <= longest_notes) {
+      const std::string notes = content();
+      head.in_go |= is_go_note(notes.data(), notes.size());
+    }
   }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -71,7 +80,7 @@ std::optional<FileHead> read_head(const std::string& path) {
   std::memcpy(&header, head.bytes.data(), sizeof header);
   head.is_ours =
       header.e_ident[EI_CLASS] == our_class && header.e_ident[EI_DATA] == our_order && header.e_machine == our_machine;
-  if (head.is_ours) head.loader = loader_of(file, header);
+  if (head.is_ours) read_segments(file, header, head);
   return head;
 }
 

@@ -14,6 +14,7 @@ struct FileHead {
   bool is_ours = false;
   /// The dynamic loader the program asks for (PT_INTERP); nothing when it is static, as static-pie is too.
   std::optional<std::string> loader;
+  bool in_go = false;
 };
 
 /// Reads the beginning of `path`; nothing when it cannot be read (a program may be executable without being readable).

@@ -136,6 +136,9 @@ std::optional<Refusal> elf_out_of_reach(const std::string& path, const std::stri
     return out_of_reach(who + " asks for the loader " + in_quotes(*head.loader) +
                         ", not glibc's (is it made for musl?): use a build of it for glibc");
   }
+  if (head.in_go) {
+    return out_of_reach(who + " is written in Go, whose threads wait by system calls of their own: start it without guv");
+  }
   if (kind_of(*head.loader) != Kind::program) {
     return Refusal{not_executable, who + " asks for the loader " + in_quotes(*head.loader) + ", which is not here"};
   }
