@@ -294,6 +294,7 @@ void Hub::preempt() {
 }
 
 void Hub::let_others_run() {
+  calls_left_ = calls_between_looks;
   if (critical_ == 0 && now() - last_look_ >= slice) yield();
 }
 

@@ -66,7 +66,7 @@ class Hub {
   /// Counts a call that did not have to wait: a thread whose calls always succeed, or that asks in a circle, must not keep
   /// the others from running.
   void count_call() {
-    if (++calls_ % calls_between_looks == 0) [[unlikely]] let_others_run();
+    if (--calls_left_ == 0) [[unlikely]] let_others_run();
   }
 
   /// Ends the calling green thread. Its joiners are woken once its stack is no longer in use.
@@ -172,7 +172,7 @@ class Hub {
   // Hot.
   GreenThread* current_ = nullptr;
   List<GreenThread, ReadyLink> ready_;
-  uint32_t turns_ = 0, calls_ = 0;
+  uint32_t turns_ = 0, calls_left_ = calls_between_looks;
   int critical_ = 0;
   int64_t last_look_ = 0;
   std::atomic<bool> signal_held_{false};
