@@ -199,8 +199,6 @@ bool changes_kernel_thread(int option) {
   }
 }
 
-bool is_spawned(const GreenThread* thread) { return thread && thread->slot; }
-
 }  // namespace
 
 }  // namespace guv

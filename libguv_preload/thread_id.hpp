@@ -9,6 +9,9 @@
 /// What gettid() tells a green thread is a number that no kernel thread has (tcb::new_tid).
 namespace guv {
 
+/// Whether it is a green thread other than the one the process began with.
+inline bool is_spawned(const GreenThread* thread) { return thread && thread->slot; }
+
 /// The green thread that knows `tid` as its own, or null.
 inline GreenThread* thread_with_tid(pid_t tid) {
   GreenThread* found = nullptr;
