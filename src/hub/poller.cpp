@@ -185,9 +185,11 @@ void forget(int fd) {
   for (auto& entry : owned) entry.compare_exchange_strong(expected, 0), expected = fd + 1;
 }
 
+// A child of vfork or posix_spawn has copies, which are the program's: it never runs the hub.
 bool owns(int fd) {
   if (fd < lowest.load(std::memory_order_relaxed)) [[likely]]
     return false;
+  if (!fd_table::owned_by_caller()) return false;
   for (auto& entry : owned) {
     if (entry.load(std::memory_order_relaxed) == fd + 1) return true;
   }
@@ -195,6 +197,7 @@ bool owns(int fd) {
 }
 
 int lowest_in(unsigned first, unsigned last) {
+  if (!fd_table::owned_by_caller()) return -1;
   int found = -1;
   for (auto& entry : owned) {
     const int fd = entry.load(std::memory_order_relaxed) - 1;
