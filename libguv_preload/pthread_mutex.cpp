@@ -79,13 +79,19 @@ int lock(pthread_mutex_t* mutex, Deadline until) {
 }
 
 /// Nobody can wait for a priority-inheritance mutex of several processes but in the kernel, which would make it the
-/// helper's for good. So it is tried again and again; who unlocks it in this process wakes the next one at once.
+/// helper's for good. So it is tried again and again, less often the longer it takes; who unlocks it in this process wakes
+/// the next one at once. All threads try at the same moments, so that a crowd wakes the hub no more often than one does.
 int lock_shared_inheriting(pthread_mutex_t* mutex, Deadline until) {
-  int result;
-  do {
-    result = lock(mutex, std::min(until, Deadline::in_milliseconds(1)));
-  } while (result == ETIMEDOUT && !until.passed());
-  return result;
+  constexpr int64_t longest_pause = 1 << 24;  // nanoseconds
+  int64_t pause = 1 << 20;
+  const int64_t begin = now();
+  for (;;) {
+    const int64_t current = now();
+    if (pause < longest_pause && current - begin > 8 * pause) pause *= 2;
+    const auto next = Deadline::at((current / pause + 1) * pause);
+    const int result = lock(mutex, std::min(until, next));
+    if (result != ETIMEDOUT || until.passed()) return result;
+  }
 }
 
 int lock_shared(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
