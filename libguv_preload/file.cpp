@@ -87,9 +87,10 @@ long owner(int fd) {
 }
 
 /// A thread that shall have the signals of a descriptor, by the id that the kernel knows.
-long set_owner(int fd, f_owner_ex owner) {
-  if (owner.type == F_OWNER_TID) owner.pid = kernel_id(owner.pid);
-  return sys::call(SYS_fcntl, fd, F_SETOWN_EX, &owner);
+long set_owner(int fd, const f_owner_ex* owner) {
+  if (!owner || owner->type != F_OWNER_TID) return sys::call(SYS_fcntl, fd, F_SETOWN_EX, owner);
+  const f_owner_ex known{F_OWNER_TID, kernel_id(owner->pid)};
+  return sys::call(SYS_fcntl, fd, F_SETOWN_EX, &known);
 }
 
 // ---- ioctl ------------------------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ GUV_INTERPOSE(int, fcntl, (int fd, int command, ...)) {
       if (sys::failed(result)) break;
       return static_cast<int>(result);
     }
-    case F_SETOWN_EX: result = set_owner(fd, *static_cast<const f_owner_ex*>(argument)); break;
+    case F_SETOWN_EX: result = set_owner(fd, static_cast<const f_owner_ex*>(argument)); break;
     case F_SETLEASE: {
       result = sys::call(SYS_fcntl, fd, command, argument);
       if (!sys::failed(result) && (self() || !runtime_started())) Disk::lease_taken();
