@@ -1,5 +1,7 @@
 #include "hub/deadlines.hpp"
 
+#include <algorithm>
+
 namespace guv {
 
 void Deadlines::place(Timer& timer) {
@@ -30,11 +32,20 @@ void Deadlines::take_out(Timer& timer) {
   if (wheel_[timer.level][timer.slot].empty()) occupied_[timer.level] &= ~(uint64_t{1} << timer.slot);
 }
 
-int64_t Deadlines::next_tick() const {
+Deadline Deadlines::next() {
+  if (count_ == 0) return Deadline::never();
+  const auto [turn, slot] = next_turn();
+  // All other slots come later. A timer that is alone in this one need not be cascaded before it is due.
+  const bool alone = slot && slot->front() == slot->back();
+  const int64_t tick = alone ? std::max(turn, tick_of(slot->front()->deadline)) : turn;
+  return tick > INT64_MAX >> tick_bits ? Deadline::never() : Deadline::at(tick << tick_bits);
+}
+
+Deadlines::Turn Deadlines::next_turn() {
   // When tick_ is the very first tick of a slot of an upper level, that slot has not been cascaded yet: what it holds may
   // come before anything at the levels below.
   for (int level = 1; level < levels && (tick_ & ((int64_t{1} << (level_bits * level)) - 1)) == 0; ++level) {
-    if (occupied_[level] >> slot_of(tick_, level) & 1) return tick_;
+    if (occupied_[level] >> slot_of(tick_, level) & 1) return {tick_, nullptr};
   }
   for (int level = 0; level < levels; ++level) {
     const int shift = level_bits * level;
@@ -46,12 +57,12 @@ int64_t Deadlines::next_tick() const {
     if (later) {
       const int slot = __builtin_ctzll(later);
       const int64_t base = tick_ >> (shift + level_bits) << (shift + level_bits);
-      return base + (int64_t{slot} << shift);
+      return {base + (int64_t{slot} << shift), &wheel_[level][slot]};
     }
   }
   // Only slots of the top level that have wrapped around are left: look again when it turns.
   constexpr int top = level_bits * levels;
-  return ((tick_ >> top) + 1) << top;
+  return {((tick_ >> top) + 1) << top, nullptr};
 }
 
 void Deadlines::abandon() {

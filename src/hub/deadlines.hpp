@@ -32,7 +32,7 @@ class Deadlines {
     const int64_t target = now >> tick_bits;
     while (count_ > 0) {
       // Expiry means: the whole tick has passed.
-      const int64_t at = next_tick();
+      const int64_t at = next_turn().tick;
       if (at > target) break;
       tick_ = at;
       // Cascade from the top, so that what is due now reaches the lowest level within this step.
@@ -57,11 +57,7 @@ class Deadlines {
   }
 
   /// When `advance` should next be called: never later than the earliest deadline's tick.
-  Deadline next() const {
-    if (count_ == 0) return Deadline::never();
-    const int64_t tick = next_tick();
-    return tick > INT64_MAX >> tick_bits ? Deadline::never() : Deadline::at(tick << tick_bits);
-  }
+  Deadline next();
   bool empty() const { return count_ == 0; }
 
   /// Forgets all timers without touching them (after fork).
@@ -69,6 +65,12 @@ class Deadlines {
 
  private:
   static constexpr int tick_bits = 16, level_bits = 6, levels = 8, slots = 1 << level_bits;
+
+  /// At `tick` there is something to be done: `slot` is emptied, if that is known.
+  struct Turn {
+    int64_t tick;
+    List<Timer>* slot;
+  };
 
   static int slot_of(int64_t tick, int level) { return static_cast<int>((tick >> (level_bits * level)) & (slots - 1)); }
   static int64_t tick_of(Deadline deadline) {
@@ -83,7 +85,7 @@ class Deadlines {
     into.take(wheel_[level][slot]);
     occupied_[level] &= ~(uint64_t{1} << slot);
   }
-  int64_t next_tick() const;
+  Turn next_turn();
 
   int64_t tick_;  // the next tick to be looked at
   int64_t count_ = 0;

@@ -86,6 +86,16 @@ TEST(Deadlines, FiresOnBothSidesOfEveryCascade) {
   }
 }
 
+TEST(Deadlines, WhoWaitsAloneIsLookedAtOnce) {
+  constexpr int64_t start = tick * 5;
+  for (int bit = 17; bit < 60; ++bit) {
+    Deadlines wheel(start);
+    Numbered timer;
+    wheel.arm(timer, Deadline::at(start + (int64_t{1} << bit)));
+    EXPECT_EQ(advance(wheel, wheel.next().nanoseconds()), 1) << bit;
+  }
+}
+
 TEST(Deadlines, WhatHasPassedFiresAtTheNextAdvance) {
   const int64_t time = int64_t{1} << 40;
   Deadlines wheel(time);
