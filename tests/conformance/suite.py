@@ -9,6 +9,7 @@ fail, so that the list shrinks when guv learns something. See docs/conformance.m
 """
 
 import argparse
+import contextlib
 import ctypes
 import dataclasses
 import glob
@@ -122,9 +123,11 @@ def end_descendants():
 
 def start_worker():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # Some tests leave message queues behind, which would count against the user's limit for ever. (Where we are not root
-    # they do.)
-    ctypes.CDLL(None).unshare(CLONE_NEWIPC)
+    # Some tests leave message queues behind, which would count against the user's limit for ever; and some want longer ones
+    # than anybody may make by default. (Where we are not root, so it is.)
+    if ctypes.CDLL(None).unshare(CLONE_NEWIPC) == 0:
+        with contextlib.suppress(OSError), open("/proc/sys/fs/mqueue/msg_max", "w") as most:
+            most.write("256")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Caught, not ignored: the tested programs would inherit that, and they must find the default.
     for number in (signal.SIGINT, signal.SIGQUIT):
