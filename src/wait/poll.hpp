@@ -42,7 +42,7 @@ class PollWait::Of : public PollWait {
   Of(const timespec* timeout, size_t most, Fill fill) : PollWait(timeout), most_(most), fill_(fill) {}
 
   Arm arm(GreenThread* me) {
-    // malloc may wait: before it makes many arenas it reads a file.
+    // malloc may wait: for a lock, or for a file that it reads before it makes many arenas.
     const bool others_ran = most_ > usual && !many_;
     if (!make_room()) return Arm::offload;
     Critical critical;

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static volatile sig_atomic_t reaped, sum;
+static _Atomic int reaped, sum;  // handlers may run at once, in several threads
 static sem_t one_less;
 static void handler(int number) {
   int saved = errno, status;
@@ -31,7 +31,7 @@ int main(void) {
   for (int i = 0; i < 10; i++) join_thread(threads[i]);
   for (int i = 0; i < 10; i++)
     while (sem_wait(&one_less) == -1) CHECK(errno == EINTR);
-  printf("reaped %d, sum %d\n", (int)reaped, (int)sum);
+  printf("reaped %d, sum %d\n", reaped, sum);
   signal(SIGCHLD, SIG_IGN);
   forking((void*)1);
   SHOW(waitpid(-1, NULL, 0));
