@@ -21,6 +21,7 @@
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -363,16 +364,9 @@ long raw_tgsigqueueinfo(Words a) {
   return sys::result(-signals::send(*target, info));
 }
 
-long raw_signalfd4(Words a) {
+long show_signals(Words a, long flags) {
   if (a[2] != kernel_set_size) return sys::result(-EINVAL);
-  const long result = made(SYS_signalfd4, a);
-  if (!sys::failed(result)) signals::show_to_descriptors(*as<const uint64_t*>(a[1]));
-  return sys::result(result);
-}
-
-long raw_signalfd(Words a) {
-  const long with_flags[] = {a[0], a[1], a[2], 0, 0, 0};
-  return raw_signalfd4(with_flags);
+  return signalfd(static_cast<int>(a[0]), as<const sigset_t*>(a[1]), static_cast<int>(flags));
 }
 
 // libc's timer_t is the kernel's number, but its SIGEV_THREAD is not the kernel's.
@@ -460,17 +454,10 @@ long changing_by_tid(Words a) {
   return result;
 }
 
-/// Whose priority: what kind of id the second argument is, says the first.
-template <long number>
-long by_who(Words a) {
+// The kernel's result is no nice value: it is never negative.
+long raw_getpriority(Words a) {
   const long who = a[0] == PRIO_PROCESS ? kernel_id(static_cast<pid_t>(a[1])) : a[1];
-  return sys::call(number, a[0], who, a[2]);
-}
-
-long raw_setpriority(Words a) {
-  const long result = by_who<SYS_setpriority>(a);
-  if (!sys::failed(result)) kernel_thread_changed();
-  return sys::result(result);
+  return sys::result(sys::call(SYS_getpriority, a[0], who));
 }
 
 // ---- the table ----------------------------------------------------------------------------------------------------------
@@ -546,13 +533,12 @@ constexpr Row rows[] = {
     {SYS_sched_setparam, &changing_by_tid<SYS_sched_setparam>}, {SYS_sched_getparam, &by_tid<SYS_sched_getparam>},
     {SYS_sched_setattr, &changing_by_tid<SYS_sched_setattr>}, {SYS_sched_getattr, &by_tid<SYS_sched_getattr>},
     {SYS_sched_rr_get_interval, &by_tid<SYS_sched_rr_get_interval>}, {SYS_prlimit64, &by_tid<SYS_prlimit64>},
-    {SYS_getpriority, [](Words a) -> long { return sys::result(by_who<SYS_getpriority>(a)); }},
-    {SYS_setpriority, &raw_setpriority},
+    {SYS_getpriority, &raw_getpriority}, GUV_NUMBER(setpriority),
     GUV_NUMBER(pause), GUV_NUMBER(kill), GUV_NUMBER(tgkill), {SYS_tkill, &raw_tkill}, GUV_NUMBER(sigaltstack),
     {SYS_rt_sigprocmask, &raw_sigprocmask}, {SYS_rt_sigpending, &raw_sigpending},
     {SYS_rt_sigtimedwait, &raw_sigtimedwait}, {SYS_rt_sigsuspend, &raw_sigsuspend}, {SYS_rt_sigaction, &raw_sigaction},
     {SYS_rt_tgsigqueueinfo, &raw_tgsigqueueinfo}, {SYS_timer_create, &raw_timer_create}, GUV_NUMBER(timer_delete),
-    {SYS_signalfd, &raw_signalfd}, {SYS_signalfd4, &raw_signalfd4},
+    {SYS_signalfd, [](Words a) { return show_signals(a, 0); }}, {SYS_signalfd4, [](Words a) { return show_signals(a, a[3]); }},
 };
 #undef GUV_NUMBER
 
