@@ -26,10 +26,13 @@ void Offload::leave_hub(Trip& trip) {
     Offload* offload;
     Trip* trip;
   } handing{this, &trip};
-  expect_trip(*trip.thread, at_once);
-  trip.thread->trip = &trip;
+  GreenThread& me = *trip.thread;
+  // A handler that jumps out would leave the trip behind. What arrives now reaches the thread in its call.
+  const bool deferred = std::exchange(me.signals.deferred, true);
+  expect_trip(me, at_once);
+  me.trip = &trip;
   for (;;) {
-    trip.thread->hub->leave(
+    me.hub->leave(
         [](void* argument) {
           auto* handing = static_cast<Handing*>(argument);
           GreenThread* thread = handing->trip->thread;
@@ -40,24 +43,22 @@ void Offload::leave_hub(Trip& trip) {
         },
         &handing);
     // Here we are on a helper, or back on the hub: to make one, or there is none to be had.
-    if (trip.helper) return;
-    trip.thread->hub->leave_critical();
-    if (!trip.called_back) return;
-    make_helper(*trip.thread, most);
+    if (!trip.helper) me.hub->leave_critical();
+    if (!trip.called_back) break;
+    make_helper(me, most);
   }
+  me.signals.deferred = deferred;
 }
 
-// Nested calls pass straight through.
 void Offload::depart(Trip& trip) {
-  GreenThread& me = *trip.thread;
-  if (!me.makes_helper) leave_hub(trip);
+  leave_hub(trip);
   if (trip.helper) {
     per_thread.self = nullptr;
     per_thread.hub = nullptr;
     const SpinGuard guard(lock_);
     trip.under_way = true;
   } else {
-    signals::NativeScope::begin(me);
+    signals::NativeScope::begin(*trip.thread);
   }
 }
 

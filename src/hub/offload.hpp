@@ -63,7 +63,7 @@ class Offload {
   template <class Call>
   auto run(Call call, Reach reach = {}) -> std::invoke_result_t<Call> {
     GreenThread* me = self();
-    if (!me) return call();
+    if (!me || me->makes_helper) return call();
     Trip trip;
     trip.thread = me;
     trip.reach = reach;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <utility>
 #include <vector>
 
 #include "base/real.hpp"
@@ -73,7 +74,7 @@ TEST_F(Offloading, OthersRunMeanwhile) {
   close(ends[1]);
 }
 
-TEST_F(Offloading, ManyAtOnce) {
+void wait_there_together(Offload& offload) {
   constexpr int many = 40;
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
@@ -82,13 +83,13 @@ TEST_F(Offloading, ManyAtOnce) {
   for (int i = 0; i < many; ++i) {
     threads.push_back(go([&] {
       char byte;
-      const ssize_t count = offload().run([&] { return read(ends[0], &byte, 1); });
+      const ssize_t count = offload.run([&] { return read(ends[0], &byte, 1); });
       got += count == 1;
       EXPECT_EQ(self()->state, State::running);
     }));
   }
   // Every one of them holds a helper before the first may end.
-  EXPECT_TRUE(test::eventually([&] { return offload().helpers() >= many; }));
+  EXPECT_TRUE(test::eventually([&] { return offload.helpers() >= many; }));
   const std::vector<char> bytes(many, 'x');
   EXPECT_EQ(write(ends[1], bytes.data(), many), many);
   for (GreenThread* thread : threads) join(thread);
@@ -96,6 +97,8 @@ TEST_F(Offloading, ManyAtOnce) {
   close(ends[0]);
   close(ends[1]);
 }
+
+TEST_F(Offloading, ManyAtOnce) { wait_there_together(offload()); }
 
 TEST_F(Offloading, HelpersAreUsedAgain) {
   offload().run([] {});
@@ -133,19 +136,31 @@ TEST_F(Offloading, RenewedHelpersTakeNoMoreCalls) {
   EXPECT_TRUE(test::eventually([&] { return offload().helpers() <= offload().made() - made; })) << "the others have left";
 }
 
-/// While it lives there are no more kernel threads to be had.
-class NoMoreKernelThreads {
+/// While it lives kernel threads are made by another function than libc's.
+class KernelThreadsBy {
  public:
-  NoMoreKernelThreads() : before_(real_functions.pthread_create) {
-    real_functions.pthread_create = [](pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept { return EAGAIN; };
-  }
-  ~NoMoreKernelThreads() { real_functions.pthread_create = before_; }
-  NoMoreKernelThreads(const NoMoreKernelThreads&) = delete;
-  NoMoreKernelThreads& operator=(const NoMoreKernelThreads&) = delete;
+  using Create = decltype(real_functions.pthread_create);
+  explicit KernelThreadsBy(Create create) : before_(std::exchange(real_functions.pthread_create, create)) {}
+  ~KernelThreadsBy() { real_functions.pthread_create = before_; }
+  KernelThreadsBy(const KernelThreadsBy&) = delete;
+  KernelThreadsBy& operator=(const KernelThreadsBy&) = delete;
 
  private:
-  decltype(real_functions.pthread_create) before_;
+  Create before_;
 };
+
+int none_left(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept { return EAGAIN; }
+
+// As libc's malloc does, to see how many processors there are.
+TEST_F(Offloading, AHelperIsMadeWithCallsThatWouldGoToOne) {
+  static const auto create = real_functions.pthread_create;
+  offload().renew();
+  const KernelThreadsBy asking([](pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) noexcept {
+    EXPECT_EQ(runtime().offload().run([] { return kernel_thread(); }), kernel_thread());
+    return create(thread, attributes, start, argument);
+  });
+  wait_there_together(offload());
+}
 
 TEST_F(Offloading, CallsAreMadeOnTheHubWhenNobodyTakesThemAnyMore) {
   std::atomic<uint32_t> is_there{0}, may_return{0};
@@ -158,7 +173,7 @@ TEST_F(Offloading, CallsAreMadeOnTheHubWhenNobodyTakesThemAnyMore) {
   });
   ASSERT_TRUE(test::eventually([&] { return is_there == 1; }));
   EXPECT_EQ(offload().helpers(), 1);
-  const NoMoreKernelThreads none;
+  const KernelThreadsBy none(&none_left);
   const long hubs = kernel_thread();
   long there = 0;
   int jobs = 0;
