@@ -38,6 +38,8 @@ Function* original(const char* name, Function*) {
 }
 #define ORIGINAL(name) original(#name, &::name)
 
+// What a call needs is made before the other thread is there: whatever else is open lets others run where it waits.
+//
 // A process of its own ends the call that waits: when the other thread has run, or, since that must not happen when the
 // hub is held up, after a while.
 class Child {
@@ -50,7 +52,8 @@ class Child {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CHECK(bind(name_server_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    std::snprintf(lock_, sizeof lock_, "/tmp/guv-families-%d", getpid());
+    std::snprintf(lock_name_, sizeof lock_name_, "/tmp/guv-families-%d", getpid());
+    CHECK((lock_ = open(lock_name_, O_RDWR | O_CREAT, 0600)) >= 0);
     const pid_t parent = getpid();
     pid_ = fork();
     CHECK(pid_ >= 0);
@@ -60,15 +63,15 @@ class Child {
   }
   ~Child() {
     if (pid_) waitpid(pid_, nullptr, 0);
-    for (const int fd : {ends_[0], ends_[1], begun_[0], begun_[1], other_ran_[0], other_ran_[1], name_server_})
+    for (const int fd : {ends_[0], ends_[1], begun_[0], begun_[1], other_ran_[0], other_ran_[1], name_server_, lock_})
       close(fd);
-    unlink(lock_);
+    unlink(lock_name_);
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
   int socket() const { return ends_[0]; }
-  const char* lock() const { return lock_; }
+  int lock() const { return lock_; }
   sockaddr_in name_server() const {
     sockaddr_in address;
     socklen_t size = sizeof address;
@@ -80,7 +83,7 @@ class Child {
 
  private:
   [[noreturn]] void run(pid_t parent) {
-    const int lock = open(lock_, O_RDWR | O_CREAT, 0600);
+    const int lock = open(lock_name_, O_RDWR);  // an open file of its own
     flock(lock, LOCK_EX);
     CHECK(write(begun_[1], "b", 1) == 1);
     pollfd asked{other_ran_[0], POLLIN, 0};
@@ -106,8 +109,8 @@ class Child {
   }
 
   int patience_;  // milliseconds
-  int ends_[2], begun_[2], other_ran_[2], name_server_;
-  char lock_[64];
+  int ends_[2], begun_[2], other_ran_[2], name_server_, lock_;
+  char lock_name_[64];
   pid_t pid_;
 };
 
@@ -137,11 +140,7 @@ void call(decltype(&waitpid) function, Child& child) {
   CHECK(function(pid, &status, 0) == pid && WEXITSTATUS(status) == status_of_child);
 }
 
-void call(decltype(&flock) function, Child& child) {
-  const int lock = open(child.lock(), O_RDWR);
-  CHECK(function(lock, LOCK_EX) == 0);
-  close(lock);
-}
+void call(decltype(&flock) function, Child& child) { CHECK(function(child.lock(), LOCK_EX) == 0); }
 
 void call(decltype(&sigwait) function, Child&) {
   sigset_t set;
@@ -163,10 +162,7 @@ void call(decltype(&sem_timedwait) function, Child&) {
   sem_destroy(&semaphore);
 }
 
-void call(decltype(&getaddrinfo) function, Child& child) {
-  CHECK(res_init() == 0);
-  _res.nscount = 1;
-  _res.nsaddr_list[0] = child.name_server();
+void call(decltype(&getaddrinfo) function, Child&) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_family = AF_INET;  // one question
   CHECK(function("no-such-name.invalid.", nullptr, &hints, &found) == EAI_NONAME);
@@ -181,10 +177,17 @@ ssize_t read_by_stdio(int fd, void* buffer, size_t) {
   return byte == EOF ? -1 : 1;
 }
 
+void ask(const Child& child) {
+  CHECK(res_init() == 0);
+  _res.nscount = 1;
+  _res.nsaddr_list[0] = child.name_server();
+}
+
 /// Whether it is as expected, that another green thread gets to run while `function` waits or that none does.
 template <class Function>
 bool others_go_on(bool expected, Function function) {
   Child child(expected);
+  if (asks_names) ask(child);
   std::atomic<bool> ran{false};
   auto other = guv::spawn([&] {
     ran = true;
