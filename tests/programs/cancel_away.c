@@ -1,14 +1,13 @@
 // Cancellation ends calls that only a kernel thread can wait in: file locks, a FIFO, System V IPC, objects of several
 // processes, a connection by a socket that another process has too. After pthread_cond_wait the mutex is held when the
 // cleanup handlers run.
-#include "check.h"
+#include "shared.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -95,17 +94,10 @@ int main(void) {
   struct flock all = {.l_type = F_WRLCK};
   CHECK(fcntl(held, F_OFD_SETLK, &all) == 0);
   queue = msgget(IPC_PRIVATE, 0600);
-  shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  shared = share(sizeof *shared);
   CHECK(sem_init(&shared->semaphore, 1, 0) == 0);
-  pthread_mutexattr_t mutex_attributes;
-  pthread_mutexattr_init(&mutex_attributes);
-  pthread_mutexattr_setpshared(&mutex_attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_settype(&mutex_attributes, PTHREAD_MUTEX_ERRORCHECK);
-  pthread_mutex_init(&shared->mutex, &mutex_attributes);
-  pthread_condattr_t cond_attributes;
-  pthread_condattr_init(&cond_attributes);
-  pthread_condattr_setpshared(&cond_attributes, PTHREAD_PROCESS_SHARED);
-  pthread_cond_init(&shared->cond, &cond_attributes);
+  make_shared_mutex(&shared->mutex, (struct kind_of_mutex){.type = PTHREAD_MUTEX_ERRORCHECK});
+  make_shared_cond(&shared->cond);
   const struct timespec a_little = {0, 10000000};
   for (intptr_t way = 0; way < ways; way++) {
     for (turn = 0; turn < 2; turn++) {

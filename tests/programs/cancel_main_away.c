@@ -1,7 +1,6 @@
 // The main thread is cancelled while it waits for a condition of several processes, which only a kernel thread can wait for.
 // It alone ends; the thread that cancelled it ends the process.
-#include "check.h"
-#include <sys/mman.h>
+#include "shared.h"
 
 static struct shared {
   pthread_mutex_t mutex;
@@ -31,15 +30,9 @@ static void* work(void* argument) {
 
 int main(void) {
   main_thread = pthread_self();
-  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  pthread_mutexattr_t mutex_attributes;
-  pthread_mutexattr_init(&mutex_attributes);
-  pthread_mutexattr_setpshared(&mutex_attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutex_init(&shared->mutex, &mutex_attributes);
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_cond_init(&shared->cond, &attributes);
+  shared = share(sizeof *shared);
+  make_shared_mutex(&shared->mutex, (struct kind_of_mutex){0});
+  make_shared_cond(&shared->cond);
   pthread_mutex_lock(&shared->mutex);
   start_thread(work, NULL);
   pthread_cleanup_push(cleanup, &shared->mutex);

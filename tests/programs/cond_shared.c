@@ -1,6 +1,6 @@
 // A process-shared condition variable with a mutex of this process alone: who stands in line for the mutex gets it when a waiter
 // gives it up.
-#include "check.h"
+#include "shared.h"
 
 enum { threads = 6, rounds = 200 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -23,10 +23,7 @@ static void* work(void* argument) {
 }
 
 int main(void) {
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_cond_init(&cond, &attributes);
+  make_shared_cond(&cond);
   pthread_t started[threads];
   for (intptr_t i = 0; i < threads; i++) started[i] = start_thread(work, (void*)i);
   for (int i = 0; i < threads; i++) join_thread(started[i]);

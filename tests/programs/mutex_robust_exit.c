@@ -1,19 +1,10 @@
 // A robust mutex of several processes is recovered when one of them ends while a thread of it has the mutex.
-#include "check.h"
-#include <sys/mman.h>
+#include "shared.h"
 #include <sys/wait.h>
 
 static struct shared {
   pthread_mutex_t by_thread, by_main;
 } * shared;
-
-static void make(pthread_mutex_t* mutex) {
-  pthread_mutexattr_t attributes;
-  pthread_mutexattr_init(&attributes);
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  CHECK(pthread_mutex_init(mutex, &attributes) == 0);
-}
 
 static void* lock_and_wait(void* locked) {
   CHECK(pthread_mutex_lock(&shared->by_thread) == 0);
@@ -45,10 +36,10 @@ static void* recover_both(void* unused) {
 }
 
 int main(void) {
-  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK(shared != MAP_FAILED);
-  make(&shared->by_thread);
-  make(&shared->by_main);
+  shared = share(sizeof *shared);
+  const struct kind_of_mutex robust = {.robustness = PTHREAD_MUTEX_ROBUST};
+  make_shared_mutex(&shared->by_thread, robust);
+  make_shared_mutex(&shared->by_main, robust);
   for (int at_once = 0; at_once < 2; at_once++) {
     pid_t child = fork();
     if (child == 0) lock_and_exit(at_once);

@@ -1,7 +1,6 @@
 // A mutex of several processes: it excludes threads here and in a child, times out, and lets a handler run in whoever waits.
-#include "check.h"
+#include "shared.h"
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 enum { threads = 4, rounds = 500 };
@@ -10,14 +9,6 @@ static struct shared {
   long counter;
 } * shared;
 static _Atomic int ran, going;
-
-static void make(pthread_mutex_t* mutex, int type) {
-  pthread_mutexattr_t attributes;
-  pthread_mutexattr_init(&attributes);
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_settype(&attributes, type);
-  CHECK(pthread_mutex_init(mutex, &attributes) == 0);
-}
 
 static void* count(void* argument) {
   for (int i = 0; i < rounds; i++) {
@@ -97,10 +88,10 @@ static void* wait_for_each(void* argument) {
 int main(void) {
   const struct timespec a_little = {0, 5000000};
   const struct sigaction action = {.sa_handler = handler};
-  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  make(&shared->plain, PTHREAD_MUTEX_NORMAL);
-  make(&shared->recursive, PTHREAD_MUTEX_RECURSIVE);
-  make(&shared->checking, PTHREAD_MUTEX_ERRORCHECK);
+  shared = share(sizeof *shared);
+  make_shared_mutex(&shared->plain, (struct kind_of_mutex){.type = PTHREAD_MUTEX_NORMAL});
+  make_shared_mutex(&shared->recursive, (struct kind_of_mutex){.type = PTHREAD_MUTEX_RECURSIVE});
+  make_shared_mutex(&shared->checking, (struct kind_of_mutex){.type = PTHREAD_MUTEX_ERRORCHECK});
   count_in_two_processes();
   own_in_two_processes();
   sigaction(SIGUSR1, &action, NULL);

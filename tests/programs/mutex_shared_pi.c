@@ -1,7 +1,6 @@
 // A priority-inheritance mutex of several processes: it excludes their threads, also the main ones, and times out; a robust
 // one goes to the next when its owner dies.
-#include "check.h"
-#include <sys/mman.h>
+#include "shared.h"
 #include <sys/wait.h>
 
 enum { processes = 3, threads = 3, rounds = 60 };
@@ -11,13 +10,7 @@ static struct shared {
 } * shared;
 
 static void make(pthread_mutex_t* mutex, int type, int robustness) {
-  pthread_mutexattr_t attributes;
-  pthread_mutexattr_init(&attributes);
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
-  pthread_mutexattr_settype(&attributes, type);
-  pthread_mutexattr_setrobust(&attributes, robustness);
-  CHECK(pthread_mutex_init(mutex, &attributes) == 0);
+  make_shared_mutex(mutex, (struct kind_of_mutex){type, PTHREAD_PRIO_INHERIT, robustness});
 }
 
 static void* count(void* mutex) {
@@ -78,7 +71,7 @@ static void* inherit(void* mutex) {
 }
 
 int main(void) {
-  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  shared = share(sizeof *shared);
   make(&shared->plain, PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_STALLED);
   make(&shared->checking, PTHREAD_MUTEX_ERRORCHECK, PTHREAD_MUTEX_STALLED);
   make(&shared->robust, PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_ROBUST);

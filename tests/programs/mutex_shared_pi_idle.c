@@ -1,6 +1,5 @@
 // Threads that wait for another process's mutex with priority inheritance leave the processor alone meanwhile.
-#include "check.h"
-#include <sys/mman.h>
+#include "shared.h"
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -20,13 +19,8 @@ static long switches(void) {
 }
 
 int main(void) {
-  mutex = mmap(NULL, sizeof *mutex, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK(mutex != MAP_FAILED);
-  pthread_mutexattr_t attributes;
-  pthread_mutexattr_init(&attributes);
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
-  CHECK(pthread_mutex_init(mutex, &attributes) == 0);
+  mutex = share(sizeof *mutex);
+  make_shared_mutex(mutex, (struct kind_of_mutex){.protocol = PTHREAD_PRIO_INHERIT});
   int locked[2];
   CHECK(pipe(locked) == 0);
   const pid_t child = fork();

@@ -1,7 +1,6 @@
 // Mutex, condition, rwlock, barrier and semaphore in shared memory, between threads here and in a forked child.
-#include "check.h"
+#include "shared.h"
 #include <semaphore.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 static struct shared {
@@ -42,23 +41,11 @@ static void* work(void* argument) {
 }
 
 int main(void) {
-  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  pthread_mutexattr_t mutex;
-  pthread_mutexattr_init(&mutex);
-  SHOW_ERROR(pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED));
-  pthread_mutex_init(&shared->mutex, &mutex);
-  pthread_condattr_t cond;
-  pthread_condattr_init(&cond);
-  SHOW_ERROR(pthread_condattr_setpshared(&cond, PTHREAD_PROCESS_SHARED));
-  pthread_cond_init(&shared->cond, &cond);
-  pthread_rwlockattr_t rwlock;
-  pthread_rwlockattr_init(&rwlock);
-  SHOW_ERROR(pthread_rwlockattr_setpshared(&rwlock, PTHREAD_PROCESS_SHARED));
-  pthread_rwlock_init(&shared->rwlock, &rwlock);
-  pthread_barrierattr_t barrier;
-  pthread_barrierattr_init(&barrier);
-  SHOW_ERROR(pthread_barrierattr_setpshared(&barrier, PTHREAD_PROCESS_SHARED));
-  pthread_barrier_init(&shared->barrier, &barrier, 2);
+  shared = share(sizeof *shared);
+  make_shared_mutex(&shared->mutex, (struct kind_of_mutex){0});
+  make_shared_cond(&shared->cond);
+  make_shared_rwlock(&shared->rwlock);
+  make_shared_barrier(&shared->barrier, 2);
   SHOW(sem_init(&shared->semaphore, 1, 0));
   pid_t child = fork();
   CHECK(child >= 0);

@@ -2,12 +2,12 @@
 // several processes or the CPU clock, or for what it has sent to arrive; the call then ends with EINTR or goes on, as
 // signal(7) says, or just ends (close).
 #include "pairs.h"
+#include "shared.h"
 #include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/stat.h>
@@ -119,7 +119,7 @@ int main(void) {
   held = open(locked, O_RDWR | O_CREAT, 0600);
   queue = msgget(IPC_PRIVATE, 0600);
   set = semget(IPC_PRIVATE, 1, 0600);
-  shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  shared = share(sizeof *shared);
   CHECK(held >= 0 && queue >= 0 && set >= 0 && sem_init(shared, 1, 0) == 0);
   for (int way = 0; way < ways; way++) {
     struct flock all = {.l_type = F_WRLCK};

@@ -2,10 +2,9 @@
 // mutex, robust mutex, read-write lock, condition variable, barrier. In
 // threads beside others, and in the main thread when it is the only one. Handlers may wait there, begin threads, be interrupted,
 // fork, and end the thread.
-#include "check.h"
+#include "shared.h"
 #include <semaphore.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 enum { by_sem, by_mutex, by_robust, by_read, by_write, by_cond, by_cond_timed, by_barrier, ways };
@@ -22,27 +21,13 @@ static _Atomic int ran, in_thread, back, nested;
 static pthread_t waiter;
 
 static void make(void) {
-  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK(shared != MAP_FAILED);
-  pthread_mutexattr_t mutex;
-  pthread_mutexattr_init(&mutex);
-  pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED);
-  pthread_mutex_init(&shared->mutex, &mutex);
-  pthread_mutex_init(&shared->of_cond, &mutex);
-  pthread_mutexattr_setrobust(&mutex, PTHREAD_MUTEX_ROBUST);
-  pthread_mutex_init(&shared->robust, &mutex);
-  pthread_rwlockattr_t lock;
-  pthread_rwlockattr_init(&lock);
-  pthread_rwlockattr_setpshared(&lock, PTHREAD_PROCESS_SHARED);
-  pthread_rwlock_init(&shared->lock, &lock);
-  pthread_condattr_t cond;
-  pthread_condattr_init(&cond);
-  pthread_condattr_setpshared(&cond, PTHREAD_PROCESS_SHARED);
-  pthread_cond_init(&shared->cond, &cond);
-  pthread_barrierattr_t barrier;
-  pthread_barrierattr_init(&barrier);
-  pthread_barrierattr_setpshared(&barrier, PTHREAD_PROCESS_SHARED);
-  pthread_barrier_init(&shared->barrier, &barrier, 2);
+  shared = share(sizeof *shared);
+  make_shared_mutex(&shared->mutex, (struct kind_of_mutex){0});
+  make_shared_mutex(&shared->of_cond, (struct kind_of_mutex){0});
+  make_shared_mutex(&shared->robust, (struct kind_of_mutex){.robustness = PTHREAD_MUTEX_ROBUST});
+  make_shared_rwlock(&shared->lock);
+  make_shared_cond(&shared->cond);
+  make_shared_barrier(&shared->barrier, 2);
   CHECK(sem_init(&shared->semaphore, 1, 0) == 0);
 }
 

@@ -1,6 +1,6 @@
 // A file system that keeps its callers waiting holds up these, and nobody else: each call is made by several threads, and
 // the file system (FUSE, by a process of our own) answers none of them before all have asked.
-#include "check.h"
+#include "shared.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -9,7 +9,6 @@
 #include <linux/fuse.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -357,8 +356,8 @@ static int cannot(const char* what) {
 }
 
 int main(void) {
-  shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK(shared != MAP_FAILED && mkdtemp(top));
+  shared = share(sizeof *shared);
+  CHECK(mkdtemp(top));
   device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
   char options[80];
   snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", device);

@@ -1,12 +1,11 @@
 // A disk that turns slow holds everybody up once. Another process decides about each open of a file (fanotify(7)): the first
 // it lets wait for a while, all others until several threads wait at the same time.
-#include "check.h"
+#include "shared.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/fanotify.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 enum { CALLERS = 8, PATIENCE = 10 };
@@ -48,9 +47,9 @@ static void* open_it(void* unused) {
 }
 
 int main(void) {
-  most = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  most = share(sizeof *most);
   int fd = mkstemp(path);
-  CHECK(most != MAP_FAILED && fd >= 0);
+  CHECK(fd >= 0);
   close(fd);
   listener = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
   if (listener < 0 || fanotify_mark(listener, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, path) != 0) {

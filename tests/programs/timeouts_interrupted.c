@@ -1,12 +1,11 @@
 // A call with a time-out that is disturbed by signals which no handler takes in the end still ends when it was to end; a
 // futex(2) wait with a time-out ends with EINTR even after a handler with SA_RESTART.
-#include "check.h"
+#include "shared.h"
 #include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
 
@@ -63,8 +62,8 @@ int main(void) {
     CHECK(nested >= 0 && (inner < 0 || epoll_ctl(nested, EPOLL_CTL_ADD, inner, &event) == 0));
   }
   set = semget(IPC_PRIVATE, 1, 0600);
-  shared_word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK(set >= 0 && shared_word != MAP_FAILED);
+  shared_word = share(sizeof *shared_word);
+  CHECK(set >= 0);
   for (intptr_t way = 0; way < ways; way++) {
     back = 0;
     const double began = seconds_now();
