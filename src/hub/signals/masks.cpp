@@ -101,8 +101,8 @@ void set_kernel_mask(uint64_t mask) {
 
 uint64_t mask_of_kernel_thread() { return kernel_mask; }
 
+// The kernel writes no more of it either, and sigemptyset does in some versions of libc.
 void from_bits(uint64_t bits, sigset_t* set) {
-  sigemptyset(set);
   *reinterpret_cast<uint64_t*>(set) = bits;
 }
 
