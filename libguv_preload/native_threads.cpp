@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <link.h>
 #include <string.h>
+#include <unwind.h>
 
 #include <atomic>
 
@@ -16,6 +17,8 @@ namespace guv {
 namespace {
 
 constexpr const char* open_mp = "libgomp";
+// They have a pthread_create of their own, which calls ours.
+constexpr const char* sanitizers = "libasan,libhwasan,liblsan,libtsan";
 
 /// The program or a library, as far as it matters here.
 struct Object {
@@ -59,6 +62,27 @@ Object object_at(const void* address) {
   return search.found;
 }
 
+/// Where the function to which `address` belongs, one of those that are being called, will return to; null if that cannot be told.
+const void* caller_of(const void* address) {
+  struct Search {
+    uintptr_t address, caller;
+    bool passed;
+  } search{reinterpret_cast<uintptr_t>(address), 0, false};
+  _Unwind_Backtrace(
+      [](_Unwind_Context* frame, void* argument) {
+        auto& search = *static_cast<Search*>(argument);
+        const uintptr_t here = _Unwind_GetIP(frame);
+        if (search.passed) {
+          search.caller = here;
+          return _URC_END_OF_STACK;
+        }
+        search.passed = here == search.address;
+        return _URC_NO_REASON;
+      },
+      &search);
+  return reinterpret_cast<const void*>(search.caller);
+}
+
 /// Is the object one of the list "libfoo,libbar.so"? "libfoo" and "libfoo.so" name every version of it.
 bool is_in(const char* list, const char* name) {
   while (*list) {
@@ -79,7 +103,11 @@ bool stays_native(const void* caller) {
     return false;
   // In a program in Go the first thread waits past libc, too, and can be no hub.
   static const bool program_in_go = object_at(nullptr).in_go;
-  const Object object = object_at(caller);
+  Object object = object_at(caller);
+  if (is_in(sanitizers, object.name)) {
+    caller = caller_of(caller);
+    object = object_at(caller);
+  }
   if (program_in_go || object.in_go || is_in(open_mp, object.name) || is_in(config().native_threads, object.name)) return true;
   green_caller.store(caller, std::memory_order_relaxed);
   return false;

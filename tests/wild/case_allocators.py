@@ -5,6 +5,7 @@ import os
 from harness import PROGRAMS, Skip, case, find
 
 SOURCE = os.path.join(PROGRAMS, "allocators.c")
+OPENMP = os.path.join(PROGRAMS, "../../programs/openmp.c")
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 
 
@@ -15,9 +16,9 @@ def library(name):
     return path
 
 
-def compare(trial, name, options=(), preloads="{}"):
+def compare(trial, name, options=(), preloads="{}", source=SOURCE):
     program = os.path.join(trial.dir, name)
-    trial.run([find("gcc"), "-O1", "-g", "-Wall", "-pthread", SOURCE, *options, "-o", program], env=dict(os.environ))
+    trial.run([find("gcc"), "-O1", "-g", "-Wall", "-pthread", source, *options, "-o", program], env=dict(os.environ))
     run = trial.program([program], preloads=preloads)
     trial.expect(f"{name}: exit status", run.wait(), 0)
     trial.see(f"{name}: output", run.output())
@@ -35,8 +36,9 @@ def allocators(trial):
 
 
 # AddressSanitizer insists on being first: guv-run sees to that, and so do we.
-@case("sanitizers", "a program built with -fsanitize=address, and with undefined", needs=["gcc"])
+@case("sanitizers", "programs built with -fsanitize=address, one with OpenMP too, and with undefined", needs=["gcc"])
 def sanitizers(trial):
     asan = os.path.realpath(trial.run([find("gcc"), "-print-file-name=libasan.so"], env=dict(os.environ)).strip())
     compare(trial, "address", options=["-fsanitize=address"], preloads=f"{asan}:{{}}")
+    compare(trial, "address-openmp", options=["-fsanitize=address", "-fopenmp"], preloads=f"{asan}:{{}}", source=OPENMP)
     compare(trial, "undefined", options=["-fsanitize=undefined", "-fno-sanitize-recover"])
