@@ -58,8 +58,8 @@ struct Trip : ListNode {
 /// number is bounded by `most`; beyond it calls wait for a helper.
 class Offload {
  public:
-  /// Calls `call()` on a helper; called directly when the caller is no green thread, and as natively, on the hub, when it
-  /// makes a helper itself or there is none to be had.
+  /// Calls `call()` on a helper; called directly when the caller is no green thread or makes a helper itself, and as
+  /// natively, on the hub, when there is none to be had.
   template <class Call>
   auto run(Call call, Reach reach = {}) -> std::invoke_result_t<Call> {
     GreenThread* me = self();
