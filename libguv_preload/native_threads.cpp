@@ -62,7 +62,8 @@ Object object_at(const void* address) {
   return search.found;
 }
 
-/// Where the function to which `address` belongs, one of those that are being called, will return to; null if that cannot be told.
+/// Where the function to which `address` belongs, one of those that are being called, will return to; null if that cannot
+/// be told.
 const void* caller_of(const void* address) {
   struct Search {
     uintptr_t address, caller;

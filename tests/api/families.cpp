@@ -38,8 +38,6 @@ Function* original(const char* name, Function*) {
 }
 #define ORIGINAL(name) original(#name, &::name)
 
-// What a call needs is made before the other thread is there: whatever else is open lets others run where it waits.
-//
 // A process of its own ends the call that waits: when the other thread has run, or, since that must not happen when the
 // hub is held up, after a while.
 class Child {
@@ -177,17 +175,18 @@ ssize_t read_by_stdio(int fd, void* buffer, size_t) {
   return byte == EOF ? -1 : 1;
 }
 
-void ask(const Child& child) {
+void use_name_server_of(const Child& child) {
   CHECK(res_init() == 0);
   _res.nscount = 1;
   _res.nsaddr_list[0] = child.name_server();
 }
 
-/// Whether it is as expected, that another green thread gets to run while `function` waits or that none does.
+/// Whether it is as expected, that another green thread gets to run while `function` waits or that none does. What the call
+/// needs is made before that thread is there: a family that is open lets it run where its own calls wait.
 template <class Function>
 bool others_go_on(bool expected, Function function) {
   Child child(expected);
-  if (asks_names) ask(child);
+  if (asks_names) use_name_server_of(child);
   std::atomic<bool> ran{false};
   auto other = guv::spawn([&] {
     ran = true;

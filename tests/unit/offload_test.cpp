@@ -155,7 +155,8 @@ int none_left(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexce
 TEST_F(Offloading, AHelperIsMadeWithCallsThatWouldGoToOne) {
   static const auto create = real_functions.pthread_create;
   offload().renew();
-  const KernelThreadsBy asking([](pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) noexcept {
+  const KernelThreadsBy asking([](pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
+                                  void* argument) noexcept {
     EXPECT_EQ(runtime().offload().run([] { return kernel_thread(); }), kernel_thread());
     return create(thread, attributes, start, argument);
   });
